@@ -26,11 +26,7 @@ pub trait Component: 'static {
 
     /// Checks what was said. Reports every problem, not only the first; returns the valid form
     /// when there was no error.
-    fn validate(
-        spec: Self::Spec,
-        cx: &ValidationContext<'_>,
-        findings: &mut Findings,
-    ) -> Option<Self::Valid>;
+    fn validate(spec: Self::Spec, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<Self::Valid>;
 
     /// The components that this one needs, with the kinds that will do.
     fn requires(valid: &Self::Valid) -> Vec<Need>;
@@ -120,9 +116,7 @@ impl ValidComponent {
 pub(crate) struct Erased<C>(pub(crate) std::marker::PhantomData<fn() -> C>);
 
 fn downcast<C: Component>(valid: &(dyn Any + Send + Sync)) -> &C::Valid {
-    valid
-        .downcast_ref()
-        .expect("a valid component is handed back to its own kind")
+    valid.downcast_ref().expect("a valid component is handed back to its own kind")
 }
 
 impl<C: Component> ErasedComponent for Erased<C> {

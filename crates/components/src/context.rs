@@ -57,10 +57,7 @@ impl LocalGraph {
             outputs: Vec::new(),
             probes: Vec::new(),
         };
-        Self {
-            graph,
-            exports: IndexMap::new(),
-        }
+        Self { graph, exports: IndexMap::new() }
     }
 
     /// What `${component.export}` stands for, once that component is realised.
@@ -100,17 +97,10 @@ impl LocalGraph {
                     let component = if reference.component == "self" {
                         this.clone()
                     } else {
-                        ComponentName::new(reference.component.clone())
-                            .expect("references are checked")
+                        ComponentName::new(reference.component.clone()).expect("references are checked")
                     };
                     let found = self.export(&component, &reference.export);
-                    parts.extend(
-                        found
-                            .expect("references are checked")
-                            .parts()
-                            .iter()
-                            .cloned(),
-                    );
+                    parts.extend(found.expect("references are checked").parts().iter().cloned());
                 }
             }
         }
@@ -139,20 +129,9 @@ impl LocalContext<'_> {
 
     /// Adds a node named `component/part`. Needs are the given ones and all nodes that the holes
     /// of its texts name (the caller passes those with [`needs_of`]).
-    pub fn node(
-        &mut self,
-        part: &str,
-        origin: ManifestPath,
-        needs: BTreeSet<NodeId>,
-        spec: NodeSpec,
-    ) -> NodeId {
+    pub fn node(&mut self, part: &str, origin: ManifestPath, needs: BTreeSet<NodeId>, spec: NodeSpec) -> NodeId {
         let id = self.node_id(part);
-        let node = Node {
-            component: self.name.clone(),
-            origin,
-            needs,
-            spec,
-        };
+        let node = Node { component: self.name.clone(), origin, needs, spec };
         self.local.graph.nodes.insert(id.clone(), node);
         id
     }
@@ -166,20 +145,14 @@ impl LocalContext<'_> {
     /// Asks for a port named `component/name`.
     pub fn port(&mut self, name: &str, origin: ManifestPath, wish: PortWish) -> PortId {
         let id = PortId::new(format!("{}/{name}", self.name));
-        let request = PortRequest {
-            component: self.name.clone(),
-            origin,
-            wish,
-        };
+        let request = PortRequest { component: self.name.clone(), origin, wish };
         self.local.graph.ports.insert(id.clone(), request);
         id
     }
 
     /// Says what `${component.export}` stands for.
     pub fn export(&mut self, export: impl Into<String>, value: Text) {
-        self.local
-            .exports
-            .insert((self.name.clone(), export.into()), value);
+        self.local.exports.insert((self.name.clone(), export.into()), value);
     }
 
     /// What another component exports.
@@ -196,12 +169,7 @@ impl LocalContext<'_> {
 
     /// Adds something that people want to know afterwards.
     pub fn output(&mut self, name: impl Into<String>, about: impl Into<String>, value: Text) {
-        let output = Output {
-            name: name.into(),
-            about: about.into(),
-            value,
-            component: self.name.clone(),
-        };
+        let output = Output { name: name.into(), about: about.into(), value, component: self.name.clone() };
         self.local.graph.outputs.push(output);
     }
 
@@ -213,8 +181,5 @@ impl LocalContext<'_> {
 
 /// The nodes that fill the holes of some texts.
 pub fn needs_of<'t>(texts: impl IntoIterator<Item = &'t Text>) -> BTreeSet<NodeId> {
-    texts
-        .into_iter()
-        .flat_map(|text| text.atoms().filter_map(|atom| atom.node().cloned()))
-        .collect()
+    texts.into_iter().flat_map(|text| text.atoms().filter_map(|atom| atom.node().cloned())).collect()
 }

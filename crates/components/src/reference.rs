@@ -29,14 +29,10 @@ pub struct Reference {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReference {
     /// `${` without `}`.
-    #[error(
-        "`${{` is not closed; write `}}` after the name, or `$${{` for the two characters themselves"
-    )]
+    #[error("`${{` is not closed; write `}}` after the name, or `$${{` for the two characters themselves")]
     NotClosed,
     /// Something else than names and dots between the braces.
-    #[error(
-        "`${{{0}}}` is no reference; write `${{parameter}}`, `${{component.export}}` or `${{self.export}}`"
-    )]
+    #[error("`${{{0}}}` is no reference; write `${{parameter}}`, `${{component.export}}` or `${{self.export}}`")]
     NotAName(String),
 }
 
@@ -59,10 +55,7 @@ impl ReferenceText {
                 let end = after.find('}').ok_or(InvalidReference::NotClosed)?;
                 let inside = &after[..end];
                 let is_name = |name: &str| {
-                    !name.is_empty()
-                        && name
-                            .chars()
-                            .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
+                    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
                 };
                 let (component, export) = inside.split_once('.').unwrap_or((inside, ""));
                 if !is_name(component) || (inside.contains('.') && !is_name(export)) {
@@ -71,10 +64,7 @@ impl ReferenceText {
                 if !literal.is_empty() {
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                 }
-                pieces.push(Piece::Reference(Reference {
-                    component: component.into(),
-                    export: export.into(),
-                }));
+                pieces.push(Piece::Reference(Reference { component: component.into(), export: export.into() }));
                 rest = &after[end + 1..];
             } else {
                 literal.push('$');
@@ -118,28 +108,13 @@ mod tests {
             text.0,
             [
                 Piece::Literal("a ".into()),
-                Piece::Reference(Reference {
-                    component: "self".into(),
-                    export: "port".into()
-                }),
+                Piece::Reference(Reference { component: "self".into(), export: "port".into() }),
                 Piece::Literal(" $5 ${x} ".into()),
-                Piece::Reference(Reference {
-                    component: "domain".into(),
-                    export: String::new()
-                }),
+                Piece::Reference(Reference { component: "domain".into(), export: String::new() }),
             ]
         );
-        assert_eq!(
-            ReferenceText::parse("${a"),
-            Err(InvalidReference::NotClosed)
-        );
-        assert!(matches!(
-            ReferenceText::parse("${a b}"),
-            Err(InvalidReference::NotAName(_))
-        ));
-        assert!(matches!(
-            ReferenceText::parse("${}"),
-            Err(InvalidReference::NotAName(_))
-        ));
+        assert_eq!(ReferenceText::parse("${a"), Err(InvalidReference::NotClosed));
+        assert!(matches!(ReferenceText::parse("${a b}"), Err(InvalidReference::NotAName(_))));
+        assert!(matches!(ReferenceText::parse("${}"), Err(InvalidReference::NotAName(_))));
     }
 }

@@ -15,10 +15,7 @@ pub trait Target {
     ///
     /// # Errors
     /// When it cannot look.
-    fn observe(
-        &self,
-        made: &IndexMap<NodeId, Made>,
-    ) -> impl Future<Output = Result<Observed, Fault>> + Send;
+    fn observe(&self, made: &IndexMap<NodeId, Made>) -> impl Future<Output = Result<Observed, Fault>> + Send;
 
     /// Finds a number for each port that has none yet, distinct from `given` and from every other
     /// deployment's. Changes nothing: the numbers are claimed when the plan runs.

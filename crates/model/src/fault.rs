@@ -48,13 +48,7 @@ pub struct Fault {
 impl Fault {
     /// A fault without advice or log.
     pub fn new(kind: FaultKind, operation: impl Into<String>, cause: impl fmt::Display) -> Self {
-        Self {
-            kind,
-            operation: operation.into(),
-            cause: cause.to_string(),
-            help: None,
-            log_tail: Vec::new(),
-        }
+        Self { kind, operation: operation.into(), cause: cause.to_string(), help: None, log_tail: Vec::new() }
     }
 
     /// Adds what to do next.

@@ -71,14 +71,7 @@ pub struct Finding {
 impl Finding {
     /// A finding with the severity of its code.
     pub fn new(code: &'static FindingCode, place: Place, summary: impl Into<String>) -> Self {
-        Self {
-            code,
-            severity: code.severity,
-            place,
-            summary: summary.into(),
-            help: None,
-            related: Vec::new(),
-        }
+        Self { code, severity: code.severity, place, summary: summary.into(), help: None, related: Vec::new() }
     }
 
     /// Adds what to type next.
@@ -115,18 +108,13 @@ impl Findings {
     /// Whether any is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+        self.0.iter().any(|finding| finding.severity == Severity::Error)
     }
 
     /// How many errors there are; a stage compares this before and after a piece of work.
     #[must_use]
     pub fn error_count(&self) -> usize {
-        self.0
-            .iter()
-            .filter(|finding| finding.severity == Severity::Error)
-            .count()
+        self.0.iter().filter(|finding| finding.severity == Severity::Error).count()
     }
 
     /// All of them.

@@ -85,11 +85,7 @@ mod tests {
 
     #[test]
     fn prints_as_people_write_paths() {
-        let path = ManifestPath::root()
-            .key("components")
-            .key("app")
-            .key("users")
-            .index(1);
+        let path = ManifestPath::root().key("components").key("app").key("users").index(1);
         assert_eq!(path.to_string(), "components.app.users[1]");
         assert_eq!(path.parent().unwrap().to_string(), "components.app.users");
         assert_eq!(ManifestPath::root().to_string(), "(the manifest)");

@@ -81,11 +81,8 @@ impl ProcessGraph {
     pub fn digests(&self) -> IndexMap<NodeId, Digest> {
         let mut digests: IndexMap<NodeId, Digest> = IndexMap::new();
         for (id, node) in &self.nodes {
-            let needs: BTreeMap<&NodeId, &Digest> = node
-                .needs
-                .iter()
-                .filter_map(|need| Some((need, digests.get(need)?)))
-                .collect();
+            let needs: BTreeMap<&NodeId, &Digest> =
+                node.needs.iter().filter_map(|need| Some((need, digests.get(need)?))).collect();
             let digest = Digest::of(&(&node.component, &node.spec, needs));
             digests.insert(id.clone(), digest);
         }

@@ -77,11 +77,7 @@ impl RunState {
                 self.ports = plan.ports.clone();
                 self.current = Some(CurrentRun {
                     run: event.run.clone(),
-                    steps: plan
-                        .steps
-                        .iter()
-                        .map(|step| (step.id.clone(), StepState::Waiting))
-                        .collect(),
+                    steps: plan.steps.iter().map(|step| (step.id.clone(), StepState::Waiting)).collect(),
                     plan: (**plan).clone(),
                     stopped: false,
                 });
@@ -92,12 +88,7 @@ impl RunState {
                 match (self.made.get_mut(&begun.node), begun.digest) {
                     (Some(made), _) => made.settled = false,
                     (None, Some(digest)) => {
-                        let made = Made {
-                            node: begun.desired,
-                            digest,
-                            evidence: None,
-                            settled: false,
-                        };
+                        let made = Made { node: begun.desired, digest, evidence: None, settled: false };
                         self.made.insert(begun.node, made);
                     }
                     (None, None) => {}
@@ -115,15 +106,8 @@ impl RunState {
             Event::RunStopped { .. } => self.run(event)?.stopped = true,
             Event::RunFinished => {
                 let run = self.run(event)?;
-                if let Some((step, _)) = run
-                    .steps
-                    .iter()
-                    .find(|(_, state)| **state != StepState::Succeeded)
-                {
-                    return Err(IllegalHistory(format!(
-                        "run {} finished before step {step}",
-                        event.run
-                    )));
+                if let Some((step, _)) = run.steps.iter().find(|(_, state)| **state != StepState::Succeeded) {
+                    return Err(IllegalHistory(format!("run {} finished before step {step}", event.run)));
                 }
                 self.current = None;
             }
@@ -137,12 +121,7 @@ impl RunState {
                 self.made.shift_remove(&step.node);
             }
             (_, Some(digest)) => {
-                let made = Made {
-                    node: step.desired,
-                    digest,
-                    evidence: outcome.evidence.clone(),
-                    settled: true,
-                };
+                let made = Made { node: step.desired, digest, evidence: outcome.evidence.clone(), settled: true };
                 self.made.insert(step.node, made);
             }
         }
@@ -151,10 +130,7 @@ impl RunState {
     fn run(&mut self, event: &RunEvent) -> Result<&mut CurrentRun, IllegalHistory> {
         match &mut self.current {
             Some(run) if run.run == event.run && !run.stopped => Ok(run),
-            _ => Err(IllegalHistory(format!(
-                "an event of run {}, which is not under way",
-                event.run
-            ))),
+            _ => Err(IllegalHistory(format!("an event of run {}, which is not under way", event.run))),
         }
     }
 
@@ -171,9 +147,7 @@ impl RunState {
                 *state = after;
                 Ok(())
             }
-            Some(state) => Err(IllegalHistory(format!(
-                "step {step} went from {state:?} to {after:?}"
-            ))),
+            Some(state) => Err(IllegalHistory(format!("step {step} went from {state:?} to {after:?}"))),
             None => Err(IllegalHistory(format!("step {step} is not in the plan"))),
         }
     }

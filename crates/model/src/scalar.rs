@@ -17,26 +17,10 @@ pub struct InvalidScalar(pub String);
 
 /// The formats of this module: the name in the schema, a check, and an example for help texts.
 pub const FORMATS: &[Format] = &[
-    Format {
-        name: "cidr",
-        example: "203.0.113.0/24",
-        check: |text| text.parse::<Cidr>().map(drop),
-    },
-    Format {
-        name: "domain",
-        example: "tabpy.example.org",
-        check: |text| text.parse::<Domain>().map(drop),
-    },
-    Format {
-        name: "duration",
-        example: "30s",
-        check: |text| text.parse::<Duration>().map(drop),
-    },
-    Format {
-        name: "size",
-        example: "100MiB",
-        check: |text| text.parse::<Size>().map(drop),
-    },
+    Format { name: "cidr", example: "203.0.113.0/24", check: |text| text.parse::<Cidr>().map(drop) },
+    Format { name: "domain", example: "tabpy.example.org", check: |text| text.parse::<Domain>().map(drop) },
+    Format { name: "duration", example: "30s", check: |text| text.parse::<Duration>().map(drop) },
+    Format { name: "size", example: "100MiB", check: |text| text.parse::<Size>().map(drop) },
 ];
 
 /// A format that a schema can name.
@@ -87,21 +71,13 @@ pub struct Duration {
 
 text_scalar!(Duration, "duration");
 
-const DURATION_UNITS: &[(&str, u64)] = &[
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const DURATION_UNITS: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl Duration {
     /// So many seconds.
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
-        Self {
-            milliseconds: seconds * 1000,
-        }
+        Self { milliseconds: seconds * 1000 }
     }
 
     /// The whole span in milliseconds.
@@ -120,35 +96,22 @@ impl Duration {
 impl FromStr for Duration {
     type Err = InvalidScalar;
     fn from_str(text: &str) -> Result<Self, InvalidScalar> {
-        let refuse =
-            || InvalidScalar("write a number and a unit (ms, s, m, h, d), as 30s or 1h 30m".into());
+        let refuse = || InvalidScalar("write a number and a unit (ms, s, m, h, d), as 30s or 1h 30m".into());
         let mut total: u64 = 0;
         let mut rest = text.trim();
         if rest.is_empty() {
             return Err(refuse());
         }
         while !rest.is_empty() {
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .ok_or_else(refuse)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(refuse)?;
             let number: u64 = rest[..digits].parse().map_err(|_| refuse())?;
             rest = rest[digits..].trim_start();
-            let letters = rest
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(rest.len());
-            let unit = DURATION_UNITS
-                .iter()
-                .find(|(name, _)| *name == &rest[..letters])
-                .ok_or_else(refuse)?;
-            total = number
-                .checked_mul(unit.1)
-                .and_then(|part| total.checked_add(part))
-                .ok_or_else(refuse)?;
+            let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let unit = DURATION_UNITS.iter().find(|(name, _)| *name == &rest[..letters]).ok_or_else(refuse)?;
+            total = number.checked_mul(unit.1).and_then(|part| total.checked_add(part)).ok_or_else(refuse)?;
             rest = rest[letters..].trim_start();
         }
-        Ok(Self {
-            milliseconds: total,
-        })
+        Ok(Self { milliseconds: total })
     }
 }
 
@@ -207,25 +170,15 @@ impl Size {
 impl FromStr for Size {
     type Err = InvalidScalar;
     fn from_str(text: &str) -> Result<Self, InvalidScalar> {
-        let refuse = || {
-            InvalidScalar(
-                "write a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), as 100MiB".into(),
-            )
-        };
+        let refuse = || InvalidScalar("write a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), as 100MiB".into());
         let text = text.trim();
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let number: u64 = text[..digits].parse().map_err(|_| refuse())?;
         let unit = text[digits..].trim();
         let factor = if unit.is_empty() {
             1
         } else {
-            SIZE_UNITS
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(unit))
-                .ok_or_else(refuse)?
-                .1
+            SIZE_UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or_else(refuse)?.1
         };
         number.checked_mul(factor).map(Self).ok_or_else(refuse)
     }
@@ -233,9 +186,7 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = SIZE_UNITS
-            .iter()
-            .find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
+        let unit = SIZE_UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
         match unit {
             Some((name, factor)) => write!(f, "{}{name}", self.0 / factor),
             None => write!(f, "{}B", self.0),
@@ -280,13 +231,9 @@ impl FromStr for Domain {
                 && label.len() <= 63
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             if !fits {
-                return refuse(
-                    "each label has 1 to 63 of a-z, 0-9 and '-', with no '-' at its ends",
-                );
+                return refuse("each label has 1 to 63 of a-z, 0-9 and '-', with no '-' at its ends");
             }
         }
         Ok(Self(text.to_owned()))
@@ -324,15 +271,10 @@ impl FromStr for Cidr {
     type Err = InvalidScalar;
     fn from_str(text: &str) -> Result<Self, InvalidScalar> {
         let net: ipnet::IpNet = text.parse().map_err(|_| {
-            InvalidScalar(
-                "write an address and a prefix length, as 203.0.113.0/24 or 203.0.113.7/32".into(),
-            )
+            InvalidScalar("write an address and a prefix length, as 203.0.113.0/24 or 203.0.113.7/32".into())
         })?;
         if net.trunc() != net {
-            return Err(InvalidScalar(format!(
-                "{text} has bits behind its prefix; the block is {}",
-                net.trunc()
-            )));
+            return Err(InvalidScalar(format!("{text} has bits behind its prefix; the block is {}", net.trunc())));
         }
         Ok(Self(net))
     }
@@ -375,18 +317,7 @@ mod tests {
         for good in ["localhost", "tabpy.example.org", "a-b.c0"] {
             assert!(good.parse::<Domain>().is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "https://a.b",
-            "a.b/c",
-            "a:1",
-            "*.a.b",
-            "10.0.0.1",
-            "A.b",
-            "a..b",
-            "-a.b",
-            "a_b",
-        ] {
+        for bad in ["", "https://a.b", "a.b/c", "a:1", "*.a.b", "10.0.0.1", "A.b", "a..b", "-a.b", "a_b"] {
             assert!(bad.parse::<Domain>().is_err(), "{bad}");
         }
     }

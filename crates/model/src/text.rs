@@ -47,10 +47,7 @@ impl Atom {
     #[must_use]
     pub fn node(&self) -> Option<&NodeId> {
         match self {
-            Self::File(node)
-            | Self::Source(node)
-            | Self::PythonProgram(node, _)
-            | Self::Secret(node, _) => Some(node),
+            Self::File(node) | Self::Source(node) | Self::PythonProgram(node, _) | Self::Secret(node, _) => Some(node),
             Self::Port(_) | Self::Data(..) | Self::Loopback | Self::AuthorityFile => None,
         }
     }

@@ -53,10 +53,7 @@ impl VerificationReport {
     /// How many claims hold.
     #[must_use]
     pub fn passed(&self) -> usize {
-        self.results
-            .iter()
-            .filter(|result| matches!(result.verdict, Verdict::Passed { .. }))
-            .count()
+        self.results.iter().filter(|result| matches!(result.verdict, Verdict::Passed { .. })).count()
     }
 
     /// Whether every claim holds. A report without a result proves nothing, so it does not.
