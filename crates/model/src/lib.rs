@@ -18,6 +18,7 @@ pub mod scalar;
 pub mod secret;
 pub mod text;
 pub mod verification;
+pub mod yaml;
 
 pub use digest::Digest;
 pub use event::{Event, RunEvent};
