@@ -54,6 +54,9 @@ pub struct Job<'a> {
 pub struct Observed {
     /// For each node that was made: how it is.
     pub nodes: IndexMap<NodeId, Condition>,
+    /// Given ports on which somebody else listens while ours does not, and who that is, in words.
+    /// They get another number, or a clear fault when exactly this number is wanted.
+    pub lost_ports: IndexMap<PortId, String>,
 }
 
 /// How a made node is.

@@ -1,7 +1,10 @@
 //! What happens in a run. The journal is a list of these; every view is made from them.
 
 use crate::plan::DeploymentPlan;
-use crate::{Digest, Fault, StepId};
+use crate::process_graph::PortWish;
+use crate::run_state::Made;
+use crate::{Digest, Fault, NodeId, PortId, StepId};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 /// The version of the journal's JSON form.
@@ -25,6 +28,16 @@ pub struct RunEvent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// The first line of a journal that was made short: what earlier runs left, all at once.
+    Checkpoint {
+        /// What is made.
+        made: IndexMap<NodeId, Made>,
+        /// The ports that are given away.
+        ports: IndexMap<PortId, u16>,
+        /// What was wished for each of them.
+        #[serde(default)]
+        wishes: IndexMap<PortId, PortWish>,
+    },
     /// A run begins; the whole plan is written down, so that it can be taken up again.
     RunStarted {
         /// What will be done.

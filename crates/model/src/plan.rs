@@ -1,6 +1,6 @@
 //! What will be done, completely: a plan leaves no choice open, and running it needs nothing else.
 
-use crate::process_graph::Node;
+use crate::process_graph::{Node, PortWish};
 use crate::{ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, StepId};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub struct DeploymentPlan {
     pub steps: Vec<Step>,
     /// The number of every port of the deployment, new and old.
     pub ports: IndexMap<PortId, u16>,
+    /// What was wished for each port: a number is kept until its wish changes.
+    #[serde(default)]
+    pub wishes: IndexMap<PortId, PortWish>,
     /// How many nodes stay as they are.
     pub unchanged: usize,
 }

@@ -6,7 +6,7 @@
 
 use crate::probe::Probe;
 use crate::text::TemplateValue;
-use crate::{ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, Text};
+use crate::{Atom, ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, Text};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,18 +72,66 @@ impl NodeSpec {
     }
 }
 
-impl ProcessGraph {
-    /// The digest of each node: of its own description and of all that it needs, so that a changed
-    /// password file changes the program that reads it.
-    ///
-    /// Relies on the order of `nodes`; a need that comes later or is missing is left out.
+impl NodeSpec {
+    /// The ports whose numbers it is made with: it has to be made again when one of them moves.
     #[must_use]
-    pub fn digests(&self) -> IndexMap<NodeId, Digest> {
+    pub fn ports(&self) -> BTreeSet<&PortId> {
+        fn of_text(text: &Text) -> impl Iterator<Item = &PortId> {
+            of_atoms(text.atoms())
+        }
+        fn of_atoms<'a>(atoms: impl Iterator<Item = &'a Atom>) -> impl Iterator<Item = &'a PortId> {
+            atoms.filter_map(|atom| match atom {
+                Atom::Port(port) => Some(port),
+                _ => None,
+            })
+        }
+        match self {
+            Self::Secret(_) | Self::PythonEnvironment(_) | Self::Source(_) => BTreeSet::new(),
+            Self::File(file) => file.context.values().flat_map(|value| of_atoms(value.atoms().into_iter())).collect(),
+            Self::Program(program) => {
+                let texts =
+                    program.command.iter().chain(program.environment.values()).chain(&program.working_directory);
+                let asked = match &program.readiness.check {
+                    ReadinessCheck::Running => None,
+                    ReadinessCheck::Port { port } | ReadinessCheck::Http { port, .. } => Some(port),
+                };
+                texts.flat_map(of_text).chain(&program.ports).chain(asked).collect()
+            }
+            Self::Edge(edge) => {
+                let backends = edge.routes.iter().flat_map(|route| &route.backends);
+                backends.chain([&edge.https]).chain(&edge.redirect).collect()
+            }
+        }
+    }
+
+    /// Whether it runs and listens, so that others wait for it but are not made of it.
+    #[must_use]
+    pub fn is_running_part(&self) -> bool {
+        matches!(self, Self::Program(_) | Self::Edge(_))
+    }
+}
+
+impl ProcessGraph {
+    /// The digest of each node: of its own description, the numbers of its ports and all that it is
+    /// made of, so that a changed password file changes the program that reads it.
+    ///
+    /// A needed program or edge counts by its name alone: its dependants wait for it and find it by
+    /// its port, but they stay as they are when it changes.
+    ///
+    /// Relies on the order of `nodes`; a need that comes later or is missing counts by its name.
+    #[must_use]
+    pub fn digests(&self, ports: &IndexMap<PortId, u16>) -> IndexMap<NodeId, Digest> {
         let mut digests: IndexMap<NodeId, Digest> = IndexMap::new();
         for (id, node) in &self.nodes {
-            let needs: BTreeMap<&NodeId, &Digest> =
-                node.needs.iter().filter_map(|need| Some((need, digests.get(need)?))).collect();
-            let digest = Digest::of(&(&node.component, &node.spec, needs));
+            let content = |need: &NodeId| {
+                let needed = self.nodes.get(need)?;
+                if needed.spec.is_running_part() { None } else { digests.get(need) }
+            };
+            let needs: BTreeMap<&NodeId, Option<&Digest>> =
+                node.needs.iter().map(|need| (need, content(need))).collect();
+            let numbers: BTreeMap<&PortId, Option<&u16>> =
+                node.spec.ports().into_iter().map(|port| (port, ports.get(port))).collect();
+            let digest = Digest::of(&(&node.component, &node.spec, needs, numbers));
             digests.insert(id.clone(), digest);
         }
         digests

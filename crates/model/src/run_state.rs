@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Outcome, RunEvent};
 use crate::plan::{Action, DeploymentPlan, Step};
-use crate::process_graph::Node;
+use crate::process_graph::{Node, PortWish};
 use crate::{Digest, NodeId, PortId, StepId};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,8 @@ pub struct RunState {
     pub made: IndexMap<NodeId, Made>,
     /// The ports that are given away.
     pub ports: IndexMap<PortId, u16>,
+    /// What was wished for each of them.
+    pub wishes: IndexMap<PortId, PortWish>,
     /// The run that has started and not finished.
     pub current: Option<CurrentRun>,
 }
@@ -73,8 +75,15 @@ impl RunState {
     /// When the event cannot follow what happened before.
     pub fn apply(&mut self, event: &RunEvent) -> Result<(), IllegalHistory> {
         match &event.event {
+            Event::Checkpoint { made, ports, wishes } => {
+                if *self != Self::default() {
+                    return Err(IllegalHistory("a checkpoint that is not the first event".into()));
+                }
+                *self = Self { made: made.clone(), ports: ports.clone(), wishes: wishes.clone(), current: None };
+            }
             Event::RunStarted { plan } => {
                 self.ports = plan.ports.clone();
+                self.wishes = plan.wishes.clone();
                 self.current = Some(CurrentRun {
                     run: event.run.clone(),
                     steps: plan.steps.iter().map(|step| (step.id.clone(), StepState::Waiting)).collect(),
