@@ -1,1 +1,53 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask help` lists them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks on the terminal")]
+
+mod dependencies;
+mod hygiene;
+mod layers;
+mod purity;
+mod shell;
+mod suite;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+/// What went wrong, in words for the person at the terminal.
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const HELP: &str = "\
+cargo xtask <task>
+
+  test                run everything that must hold: format, lints, layers, generated files, all tests, the docs' commands
+  layers              compare the crates' edges with the table in docs/architecture.md
+  dependencies        licences and forbidden crates of Cargo.lock
+  hygiene             what must not stand in the repository
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(code) => code,
+        Err(fault) => {
+            eprintln!("error: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<ExitCode> {
+    match words {
+        ["test"] => return suite::run(),
+        ["layers"] => layers::check()?,
+        ["dependencies"] => dependencies::check()?,
+        ["hygiene"] => hygiene::check()?,
+        ["generate"] => purity::write()?,
+        ["help" | "--help" | "-h"] | [] => print!("{HELP}"),
+        other => {
+            eprint!("error: no task `{}`\n\n{HELP}", other.join(" "));
+            return Ok(ExitCode::from(2));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
