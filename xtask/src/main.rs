@@ -1,7 +1,10 @@
 //! The project's own tasks: `cargo xtask help` lists them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks on the terminal")]
 
+mod binary;
+mod console;
 mod dependencies;
+mod generate;
 mod hygiene;
 mod layers;
 mod purity;
@@ -19,6 +22,8 @@ const HELP: &str = "\
 cargo xtask <task>
 
   test                run everything that must hold: format, lints, layers, generated files, all tests, the docs' commands
+  generate [--check]  write what is made from the code (or say what is stale): docs/reference/, the pure crates' clippy.toml
+  documents           run every command that README.md and docs/ show
   layers              compare the crates' edges with the table in docs/architecture.md
   dependencies        licences and forbidden crates of Cargo.lock
   hygiene             what must not stand in the repository
@@ -42,7 +47,9 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["layers"] => layers::check()?,
         ["dependencies"] => dependencies::check()?,
         ["hygiene"] => hygiene::check()?,
-        ["generate"] => purity::write()?,
+        ["generate"] => generate::write()?,
+        ["generate", "--check"] => generate::check()?,
+        ["documents"] => println!("{}", console::check()?),
         ["help" | "--help" | "-h"] | [] => print!("{HELP}"),
         other => {
             eprint!("error: no task `{}`\n\n{HELP}", other.join(" "));

@@ -1,0 +1,82 @@
+//! The files that are made from the code: the reference under `docs/reference/`, the bans of the
+//! pure crates. What the product knows about itself comes from `landfall reference json`.
+
+mod codes;
+mod commands;
+mod manifest;
+
+use crate::{Result, binary, purity, shell::Shell, workspace};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+const BANNER: &str = "<!-- Made by `cargo xtask generate` from the code. Changes here are lost. -->\n\n";
+
+/// What `landfall reference json` prints.
+#[derive(Debug, Deserialize)]
+struct Reference {
+    schema: serde_json::Value,
+    codes: Vec<Code>,
+    commands: Vec<CommandHelp>,
+}
+
+/// A finding code.
+#[derive(Debug, Deserialize)]
+struct Code {
+    code: String,
+    severity: String,
+    title: String,
+    explanation: String,
+}
+
+/// A verb with its help as `landfall help VERB` prints it.
+#[derive(Debug, Deserialize)]
+struct CommandHelp {
+    name: String,
+    about: String,
+    help: String,
+}
+
+/// Writes every file.
+pub(crate) fn write() -> Result {
+    // The bans first: they must be there even when the command does not build.
+    purity::write()?;
+    for (file, text) in reference()? {
+        let file = workspace::root().join(file);
+        std::fs::create_dir_all(file.parent().ok_or("a file in no folder")?)?;
+        std::fs::write(file, text)?;
+    }
+    Ok(())
+}
+
+/// Says which files are not what the code makes of them.
+pub(crate) fn check() -> Result {
+    purity::check()?;
+    let mut stale = Vec::new();
+    let files = reference()?;
+    for (file, text) in &files {
+        if std::fs::read_to_string(workspace::root().join(file)).ok().as_ref() != Some(text) {
+            stale.push(file.display().to_string());
+        }
+    }
+    if stale.is_empty() {
+        println!("{} generated files are as the code makes them", files.len());
+        return Ok(());
+    }
+    Err(format!("not as the code makes them: {}; type `cargo xtask generate`", stale.join(", ")).into())
+}
+
+fn reference() -> Result<Vec<(PathBuf, String)>> {
+    let binary = binary::built()?;
+    let text = Shell::new(&binary, ["reference", "json"]).output()?;
+    let reference: Reference = serde_json::from_str(&text)
+        .map_err(|cause| format!("`landfall reference json` prints something else than the reference: {cause}"))?;
+    let schema = serde_json::to_string_pretty(&reference.schema)? + "\n";
+    Ok([
+        ("landfall.schema.json", schema),
+        ("manifest.md", format!("{BANNER}{}", manifest::page(&reference.schema))),
+        ("codes.md", format!("{BANNER}{}", codes::page(&reference.codes))),
+        ("commands.md", format!("{BANNER}{}", commands::page(&reference.commands))),
+    ]
+    .map(|(name, text)| (PathBuf::from("docs/reference").join(name), text))
+    .into())
+}
