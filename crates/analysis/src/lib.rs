@@ -1,1 +1,2 @@
-//! placeholder
+//! Judgements about what would be deployed, made from the resource graph alone.
+pub mod reachability;

@@ -4,6 +4,7 @@
 //! The chain of values (see `docs/architecture.md`) is made of these types; each stage takes
 //! one and returns the next, so that no stage can receive an earlier one's half-truth.
 
+pub mod cfn;
 pub mod digest;
 pub mod event;
 pub mod fault;

@@ -1,0 +1,21 @@
+//! CloudFormation as data: values with intrinsic functions as an expression type, the graph of
+//! resources, and the reader of templates in YAML and JSON.
+//!
+//! A [`Value`] is never a string with `${}` inside. [`Evaluator`] says what a value is under a
+//! choice of parameters and conditions, or why that cannot be known.
+
+mod cidr;
+mod evaluation;
+mod graph;
+mod reader;
+mod scenario;
+mod value;
+
+pub use evaluation::{Evaluated, Evaluator, Is, Why};
+pub use graph::{Parameter, Resource, ResourceGraph};
+pub use reader::{CODES, Template, read};
+pub use scenario::{Given, Scenario, Scenarios, scenarios};
+pub use value::{Kind, SubPart, Value};
+
+#[cfg(test)]
+mod tests;

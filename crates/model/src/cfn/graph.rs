@@ -1,0 +1,64 @@
+//! The resources of a deployment and what they are made from.
+
+use super::value::Value;
+use crate::ManifestPath;
+use indexmap::IndexMap;
+
+/// A parameter of a template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Its type: `String`, `CommaDelimitedList`, `AWS::EC2::VPC::Id`.
+    pub kind: String,
+    /// The value when none is given.
+    pub default: Option<String>,
+    /// The only values that may be given, where that is said.
+    pub allowed: Vec<String>,
+    /// Line of the template, from 1.
+    pub line: u32,
+}
+
+impl Parameter {
+    /// Whether its value is a list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.kind == "CommaDelimitedList" || self.kind.contains("List<")
+    }
+
+    /// Whether its value is the name under which the real value is kept in the account.
+    #[must_use]
+    pub fn is_looked_up(&self) -> bool {
+        self.kind.starts_with("AWS::SSM::Parameter::Value")
+    }
+}
+
+/// A resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its type: `AWS::EC2::Subnet`.
+    pub kind: String,
+    /// The condition under which it exists.
+    pub condition: Option<String>,
+    /// What it is made with; a mapping.
+    pub properties: Value,
+    /// What made it in our own manifest.
+    pub origin: Option<ManifestPath>,
+    /// Line of its logical id in the template, from 1; 0 when it was made, not read.
+    pub line: u32,
+}
+
+/// All resources with everything that their values refer to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ResourceGraph {
+    /// By name.
+    pub parameters: IndexMap<String, Parameter>,
+    /// `Mappings`: map, first key, second key.
+    pub mappings: IndexMap<String, IndexMap<String, IndexMap<String, Value>>>,
+    /// By name.
+    pub conditions: IndexMap<String, Value>,
+    /// By logical id.
+    pub resources: IndexMap<String, Resource>,
+    /// Macros and transforms that rewrite the template before it is used.
+    pub transforms: Vec<String>,
+    /// What could not be read, each as `line N: what`; a proof may not rest on it.
+    pub gaps: Vec<String>,
+}
