@@ -9,10 +9,10 @@
 //! - `<!-- test: output -->` compares what is shown: each line must be printed, in that order;
 //!   `[..]` stands for any text.
 
+use crate::sandbox::Sandbox;
 use crate::suite::Tally;
 use crate::{Result, binary, workspace};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The longest that a command of a document may take; the first `up` fetches packages.
@@ -65,7 +65,7 @@ fn document(file: &Path, blocks: &[Block], binary: &Path) -> Result<Tally> {
                 continue;
             }
             let began = Instant::now();
-            match sandbox.run(command, block.compare) {
+            match follow(&sandbox, command, block.compare) {
                 Ok(()) => {
                     println!("{at} ... ok ({:.1} s)", began.elapsed().as_secs_f64());
                     tally.passed += 1;
@@ -77,7 +77,6 @@ fn document(file: &Path, blocks: &[Block], binary: &Path) -> Result<Tally> {
             }
         }
     }
-    sandbox.leave();
     Ok(tally)
 }
 
@@ -139,82 +138,41 @@ fn block(wish: Option<&str>, body: &[(usize, &str)]) -> std::result::Result<Bloc
     Ok(block)
 }
 
-/// An empty home with the command on the path, and the folder in which the reader would stand.
-struct Sandbox {
-    folder: tempfile::TempDir,
-    path: String,
+/// Runs one command and says how it differs from what the document tells.
+fn follow(sandbox: &Sandbox, shown: &Shown, compare: bool) -> std::result::Result<(), String> {
+    let (code, words) = finish(sandbox, &shown.text).map_err(|fault| fault.to_string())?;
+    if code != Some(shown.exit) {
+        let code = code.map_or("a signal, or too late".to_owned(), |code| code.to_string());
+        return Err(format!("expected to end with {}, ended with {code}:\n{words}", shown.exit));
+    }
+    match missing(&shown.output, &words).filter(|_| compare) {
+        Some(line) => Err(format!("shown but not printed (or not in that order): {line}\nprinted:\n{words}")),
+        None => Ok(()),
+    }
 }
 
-impl Sandbox {
-    fn new(binary: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("landfall-docs-").tempdir()?;
-        std::fs::create_dir_all(folder.path().join("home"))?;
-        for file in workspace::files()?.iter().filter(|file| file.starts_with("blueprints")) {
-            let target = folder.path().join("here").join(file);
-            std::fs::create_dir_all(target.parent().unwrap_or(folder.path()))?;
-            std::fs::copy(workspace::root().join(file), target)?;
+/// Runs a line of shell to its end. Output goes through a file: what is left running in the
+/// background would hold a pipe open.
+fn finish(sandbox: &Sandbox, text: &str) -> Result<(Option<i32>, String)> {
+    let printed = sandbox.aside("printed");
+    let out = std::fs::File::create(&printed)?;
+    let mut command = sandbox.command("bash")?;
+    let text = text.replace("cargo run --release --", "landfall");
+    let mut child = command.args(["-c", &text]).stdout(out.try_clone()?).stderr(out).spawn()?;
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
         }
-        std::fs::create_dir_all(folder.path().join("here"))?;
-        let bin = binary.parent().ok_or("the command lies in no folder")?.display();
-        let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
-        Ok(Self { folder, path })
-    }
-
-    fn run(&self, shown: &Shown, compare: bool) -> std::result::Result<(), String> {
-        let text = shown.text.replace("cargo run --release --", "landfall");
-        let printed = self.folder.path().join("printed");
-        let (code, words) = self.finish(&text, &printed).map_err(|fault| fault.to_string())?;
-        if code != Some(shown.exit) {
-            let code = code.map_or("a signal, or too late".to_owned(), |code| code.to_string());
-            return Err(format!("expected to end with {}, ended with {code}:\n{words}", shown.exit));
+        if began.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            break None;
         }
-        match missing(&shown.output, &words).filter(|_| compare) {
-            Some(line) => Err(format!("shown but not printed (or not in that order): {line}\nprinted:\n{words}")),
-            None => Ok(()),
-        }
-    }
-
-    /// Runs a line of shell to its end. Output goes through a file: what is left running in the
-    /// background would hold a pipe open.
-    fn finish(&self, text: &str, printed: &Path) -> Result<(Option<i32>, String)> {
-        let out = std::fs::File::create(printed)?;
-        let mut command = Command::new("bash");
-        let home = self.folder.path().join("home");
-        command.args(["-c", text]).current_dir(self.folder.path().join("here")).stdin(Stdio::null());
-        command.stdout(out.try_clone()?).stderr(out).env_clear().env("HOME", &home).env("PATH", &self.path);
-        command.env("XDG_CACHE_HOME", cache()?).env("LANG", "C.UTF-8");
-        for kept in ["PIP_INDEX_URL", "UV_INDEX_URL", "HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE", "PIP_CERT"] {
-            command.envs(std::env::var_os(kept).map(|value| (kept, value)));
-        }
-        let mut child = command.spawn()?;
-        let began = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break Some(status);
-            }
-            if began.elapsed() > PATIENCE {
-                child.kill()?;
-                child.wait()?;
-                break None;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        let words = String::from_utf8_lossy(&std::fs::read(printed)?).into_owned();
-        Ok((status.and_then(|status| status.code()), words))
-    }
-
-    /// Takes down what a document left running.
-    fn leave(&self) {
-        let states = self.folder.path().join("home/.local/state/landfall");
-        for deployment in std::fs::read_dir(states).into_iter().flatten().flatten() {
-            let name = deployment.file_name();
-            let text = format!("landfall down --yes --name '{}'", name.to_string_lossy());
-            let ended = self.finish(&text, &self.folder.path().join("printed"));
-            if !matches!(ended, Ok((Some(0), _))) {
-                println!("note: {} was left running and could not be taken down: {ended:?}", name.to_string_lossy());
-            }
-        }
-    }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let words = String::from_utf8_lossy(&std::fs::read(printed)?).into_owned();
+    Ok((status.and_then(|status| status.code()), words))
 }
 
 /// The first line that is shown and not printed after those before it.
@@ -238,13 +196,6 @@ fn fits(pattern: &str, line: &str) -> bool {
         left = after;
     }
     left.ends_with(last)
-}
-
-/// One cache of Python environments for all tests: packages are fetched once.
-fn cache() -> Result<PathBuf> {
-    let cache = binary::target_directory()?.join("test-cache");
-    std::fs::create_dir_all(&cache)?;
-    Ok(cache)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask help` lists them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks on the terminal")]
 
+mod bench;
 mod binary;
 mod console;
 mod dependencies;
@@ -8,6 +9,7 @@ mod generate;
 mod hygiene;
 mod layers;
 mod purity;
+mod sandbox;
 mod shell;
 mod suite;
 mod tools;
@@ -24,6 +26,8 @@ cargo xtask <task>
   test                run everything that must hold: format, lints, layers, generated files, all tests, the docs' commands
   generate [--check]  write what is made from the code (or say what is stale): docs/reference/, the pure crates' clippy.toml
   documents           run every command that README.md and docs/ show
+  bench [SECTION...] [--cold] [--peers DIR]
+                      measure time, processor and memory; sections: check, up, edge, build
   layers              compare the crates' edges with the table in docs/architecture.md
   dependencies        licences and forbidden crates of Cargo.lock
   hygiene             what must not stand in the repository
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
 fn run(words: &[&str]) -> Result<ExitCode> {
     match words {
         ["test"] => return suite::run(),
+        ["bench", words @ ..] => bench::run(words)?,
+        ["measured", words @ ..] => return Ok(ExitCode::from(bench::measured(words)?)),
         ["layers"] => layers::check()?,
         ["dependencies"] => dependencies::check()?,
         ["hygiene"] => hygiene::check()?,
