@@ -112,6 +112,16 @@ pub enum Endpoint {
     },
 }
 
+impl Endpoint {
+    /// The port that is connected to.
+    #[must_use]
+    pub fn port(&self) -> &PortId {
+        match self {
+            Self::Edge { port, .. } | Self::Port { port } => port,
+        }
+    }
+}
+
 /// Which listener of an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

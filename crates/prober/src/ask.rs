@@ -1,0 +1,77 @@
+//! One question, one answer.
+
+use crate::answer::Answer;
+use crate::redactor::Redactor;
+use crate::tls::Trust;
+use crate::{http_exchange, http_expectation, old_tls, restart, tcp, tls};
+use engine::ports::Running;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use model::probe::{Question, TlsExpectation};
+use model::{Fault, NodeId, PortId};
+
+/// Asks questions of one deployment.
+pub(crate) struct Asker<'a, R> {
+    pub(crate) running: &'a R,
+    pub(crate) trust: Result<Trust, String>,
+    pub(crate) redactor: Redactor,
+}
+
+impl<'a, R: Running> Asker<'a, R> {
+    /// Reads the authority's certificate once for all questions.
+    pub(crate) fn new(running: &'a R, redactor: Redactor) -> Self {
+        let trust = running.authority().map_err(|fault| fault.to_string()).and_then(|pem| Trust::only(&pem));
+        Self { running, trust, redactor }
+    }
+
+    /// Asks one question. Ends by itself: every question has a time limit.
+    pub(crate) fn ask<'b>(&'b self, question: &'b Question) -> BoxFuture<'b, Answer> {
+        async move {
+            match question {
+                Question::Http { request, expect } => {
+                    let expected = http_expectation::in_words(expect);
+                    match http_exchange::exchange(self, request).await {
+                        Ok(exchange) => http_expectation::compare(&exchange, expect, expected, &self.redactor),
+                        Err(trouble) => Answer::fails(expected, trouble),
+                    }
+                }
+                Question::Tls { to, server_name, expect } => match (self.port(to.port()), expect) {
+                    (Err(fault), _) => Answer::fails("a port to connect to", fault.to_string()),
+                    (Ok(port), TlsExpectation::Trusted { minimum_days_left }) => {
+                        tls::trusted(&self.trust, port, server_name, *minimum_days_left).await
+                    }
+                    (Ok(port), TlsExpectation::RefusesVersion { version }) => {
+                        old_tls::refused(port, server_name, *version).await
+                    }
+                },
+                Question::Tcp { port, on, open } => match self.port(port) {
+                    Err(fault) => Answer::fails("a port to connect to", fault.to_string()),
+                    Ok(port) => tcp::connects(port, *on, *open).await,
+                },
+                Question::Restart { program, within_seconds, alive } => {
+                    restart::restart(self, program, *within_seconds, alive).await
+                }
+                Question::File { file, mode } => self.file(file, *mode),
+            }
+        }
+        .boxed()
+    }
+
+    pub(crate) fn port(&self, port: &PortId) -> Result<u16, Fault> {
+        self.running.port(port)
+    }
+
+    fn file(&self, file: &NodeId, mode: u32) -> Answer {
+        let expected = format!("mode {mode:04o}, owned by the user of the deployment");
+        match self.running.file(file) {
+            Err(fault) => Answer::fails(expected, fault.to_string()),
+            Ok(facts) => {
+                let owner =
+                    if facts.owned_by_us { "owned by the user of the deployment" } else { "owned by another user" };
+                let bits = facts.mode & 0o7777;
+                let seen = format!("mode {bits:04o}, {owner}");
+                if bits == mode && facts.owned_by_us { Answer::holds(seen) } else { Answer::fails(expected, seen) }
+            }
+        }
+    }
+}
