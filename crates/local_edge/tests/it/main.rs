@@ -1,0 +1,1 @@
+//! The edge against real clients and servers.
