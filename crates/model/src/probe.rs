@@ -46,6 +46,7 @@ pub struct Contrast {
 /// How to find out whether a claim is true.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a deployment has some dozens, most of them the large one")]
 pub enum Question {
     /// Send a request and look at the answer.
     Http {
