@@ -86,7 +86,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         for name in self.deployments() {
-            let ended = self.landfall(["down", "--yes", "--name", &name]).and_then(|mut command| Ok(command.output()?));
+            let ended = self.landfall(["down", &name, "--yes"]).and_then(|mut command| Ok(command.output()?));
             if !ended.as_ref().is_ok_and(|output| output.status.success()) {
                 println!("note: {name} was left running and could not be taken down: {ended:?}");
             }

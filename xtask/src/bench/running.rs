@@ -16,9 +16,9 @@ const STARTS: usize = 5;
 
 pub(super) fn measure(sandbox: &Sandbox, report: &mut Report) -> Result {
     // The first time fetches the packages; it is none of the figures.
-    once(sandbox, &sandbox.landfall(["up", BLUEPRINT, "--yes"])?)?;
+    once(sandbox, &sandbox.landfall(["up", BLUEPRINT])?)?;
 
-    let cost = median(RUNS, sandbox, || sandbox.landfall(["up", BLUEPRINT, "--yes"]))?;
+    let cost = median(RUNS, sandbox, || sandbox.landfall(["up", BLUEPRINT]))?;
     let promise = Promise::at_most(cost.wall_ms, 150.0, "150 ms");
     let name = "up with nothing to change".to_owned();
     report.row(Row { group: "again", name, runs: RUNS, figures: cost.into(), promise: Some(promise) });
@@ -33,7 +33,7 @@ pub(super) fn measure(sandbox: &Sandbox, report: &mut Report) -> Result {
     let ours: Result<Vec<Cost>> = (0..STARTS)
         .map(|_| {
             once(sandbox, &sandbox.landfall(["down", BLUEPRINT, "--yes"])?)?;
-            once(sandbox, &sandbox.landfall(["up", BLUEPRINT, "--yes"])?)
+            once(sandbox, &sandbox.landfall(["up", BLUEPRINT])?)
         })
         .collect();
     let ours = ours?;

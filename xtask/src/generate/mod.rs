@@ -1,5 +1,5 @@
 //! The files that are made from the code: the reference under `docs/reference/`, the bans of the
-//! pure crates. What the product knows about itself comes from `landfall reference json`.
+//! pure crates. What the product knows about itself comes from `landfall reference`.
 
 mod codes;
 mod commands;
@@ -11,12 +11,13 @@ use std::path::PathBuf;
 
 const BANNER: &str = "<!-- Made by `cargo xtask generate` from the code. Changes here are lost. -->\n\n";
 
-/// What `landfall reference json` prints.
+/// What `landfall reference` prints.
 #[derive(Debug, Deserialize)]
 struct Reference {
     schema: serde_json::Value,
     codes: Vec<Code>,
     commands: Vec<CommandHelp>,
+    exit_codes: Vec<ExitCode>,
 }
 
 /// A finding code.
@@ -26,6 +27,13 @@ struct Code {
     severity: String,
     title: String,
     explanation: String,
+}
+
+/// A number that the command ends with.
+#[derive(Debug, Deserialize)]
+struct ExitCode {
+    code: u8,
+    meaning: String,
 }
 
 /// A verb with its help as `landfall help VERB` prints it.
@@ -67,15 +75,15 @@ pub(crate) fn check() -> Result {
 
 fn reference() -> Result<Vec<(PathBuf, String)>> {
     let binary = binary::built()?;
-    let text = Shell::new(&binary, ["reference", "json"]).output()?;
+    let text = Shell::new(&binary, ["reference"]).output()?;
     let reference: Reference = serde_json::from_str(&text)
-        .map_err(|cause| format!("`landfall reference json` prints something else than the reference: {cause}"))?;
+        .map_err(|cause| format!("`landfall reference` prints something else than the reference: {cause}"))?;
     let schema = serde_json::to_string_pretty(&reference.schema)? + "\n";
     Ok([
         ("landfall.schema.json", schema),
         ("manifest.md", format!("{BANNER}{}", manifest::page(&reference.schema))),
         ("codes.md", format!("{BANNER}{}", codes::page(&reference.codes))),
-        ("commands.md", format!("{BANNER}{}", commands::page(&reference.commands))),
+        ("commands.md", format!("{BANNER}{}", commands::page(&reference.commands, &reference.exit_codes))),
     ]
     .map(|(name, text)| (PathBuf::from("docs/reference").join(name), text))
     .into())
