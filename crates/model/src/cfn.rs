@@ -8,12 +8,14 @@ mod cidr;
 mod evaluation;
 mod graph;
 mod reader;
+mod reference;
 mod scenario;
 mod value;
 
 pub use evaluation::{Evaluated, Evaluator, Is, Why};
-pub use graph::{Parameter, Resource, ResourceGraph};
+pub use graph::{Layer, Output, Parameter, Resource, ResourceGraph};
 pub use reader::{CODES, Template, read};
+pub use reference::{Ref, ResourceType, types};
 pub use scenario::{Given, Scenario, Scenarios, scenarios};
 pub use value::{Kind, SubPart, Value};
 

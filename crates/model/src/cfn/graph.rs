@@ -1,7 +1,7 @@
 //! The resources of a deployment and what they are made from.
 
 use super::value::Value;
-use crate::ManifestPath;
+use crate::{ComponentName, ManifestPath};
 use indexmap::IndexMap;
 
 /// A parameter of a template.
@@ -31,6 +31,46 @@ impl Parameter {
     }
 }
 
+/// Which stack a resource belongs to. A layer refers to itself and to layers before it, never to one after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// Addresses, routes, the deployment's key and topic.
+    Network,
+    /// What is kept: secrets, files, databases.
+    Data,
+    /// What computes.
+    Service,
+    /// What the world sees: load balancers, certificates, names.
+    Edge,
+}
+
+impl Layer {
+    /// All, in the order in which they are made.
+    pub const ALL: [Self; 4] = [Self::Network, Self::Data, Self::Service, Self::Edge];
+
+    /// The word that names it in stacks and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Data => "data",
+            Self::Service => "service",
+            Self::Edge => "edge",
+        }
+    }
+}
+
+/// A value that a stack tells when it is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// What it is.
+    pub about: String,
+    /// The value.
+    pub value: Value,
+    /// The stack that tells it.
+    pub layer: Layer,
+}
+
 /// A resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
@@ -40,6 +80,12 @@ pub struct Resource {
     pub condition: Option<String>,
     /// What it is made with; a mapping.
     pub properties: Value,
+    /// What stands beside type, condition and properties: `DependsOn`, `DeletionPolicy`, `UpdatePolicy`, `Metadata`.
+    pub attributes: IndexMap<String, Value>,
+    /// The stack that it belongs to in our own deployments.
+    pub layer: Option<Layer>,
+    /// The component that it was made for in our own manifest.
+    pub component: Option<ComponentName>,
     /// What made it in our own manifest.
     pub origin: Option<ManifestPath>,
     /// Line of its logical id in the template, from 1; 0 when it was made, not read.
@@ -57,6 +103,8 @@ pub struct ResourceGraph {
     pub conditions: IndexMap<String, Value>,
     /// By logical id.
     pub resources: IndexMap<String, Resource>,
+    /// What our own stacks tell, by name.
+    pub outputs: IndexMap<String, Output>,
     /// Macros and transforms that rewrite the template before it is used.
     pub transforms: Vec<String>,
     /// What could not be read, each as `line N: what`; a proof may not rest on it.

@@ -113,6 +113,16 @@ impl Reader {
                 kind: kind.to_owned(),
                 condition: entry.value.get("Condition").and_then(Node::text).map(str::to_owned),
                 properties: properties.unwrap_or(Value { kind: Kind::Map(IndexMap::new()), line }),
+                attributes: entry
+                    .value
+                    .entries()
+                    .unwrap_or_default()
+                    .iter()
+                    .filter(|attribute| !matches!(attribute.key.as_str(), "Type" | "Properties" | "Condition"))
+                    .map(|attribute| (attribute.key.clone(), self.value(&attribute.value)))
+                    .collect(),
+                layer: None,
+                component: None,
                 origin: None,
                 line,
             };

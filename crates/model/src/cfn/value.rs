@@ -100,6 +100,22 @@ impl Value {
         Self::new(Kind::GetAtt(name.into(), attribute.into()))
     }
 
+    /// A literal list.
+    pub fn list(items: impl IntoIterator<Item = impl Into<Self>>) -> Self {
+        Self::new(Kind::List(items.into_iter().map(Into::into).collect()))
+    }
+
+    /// A literal mapping.
+    pub fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::new(Kind::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect()))
+    }
+
+    /// An `Fn::Sub` without variables of its own.
+    #[must_use]
+    pub fn sub(parts: Vec<SubPart>) -> Self {
+        Self::new(Kind::Sub(parts, IndexMap::new()))
+    }
+
     /// The value under a key of a literal mapping.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
@@ -145,3 +161,33 @@ impl Value {
         found
     }
 }
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::text(value.to_string())
+    }
+}
+
+macro_rules! from_number {
+    ($($number:ty)*) => {$(
+        impl From<$number> for Value {
+            fn from(number: $number) -> Self {
+                Self::text(number.to_string())
+            }
+        }
+    )*};
+}
+
+from_number!(u8 u16 u32 u64 i32);
