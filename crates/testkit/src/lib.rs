@@ -1,1 +1,8 @@
-//! placeholder
+//! What tests stand on: a world in memory that can fail and be cut off at any moment, and an
+//! environment of their own for tests of the command.
+
+pub mod environment;
+pub mod fake_target;
+
+pub use environment::{Output, TestEnvironment};
+pub use fake_target::{FakeTarget, Moment, Thing, World};
