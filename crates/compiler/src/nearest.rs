@@ -1,0 +1,54 @@
+//! "Did you mean": the known word that is nearest to an unknown one.
+
+/// The nearest of the known words, unless all are far off.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| text.to_lowercase().replace(['_', '.'], "-");
+    let wanted = plain(word);
+    let allowed = (wanted.chars().count() / 3).max(1);
+    let score = |candidate: &str| {
+        let candidate = plain(candidate);
+        let distance = strsim::osa_distance(&wanted, &candidate);
+        let shorter = wanted.chars().count().min(candidate.chars().count());
+        let is_part = shorter >= 3 && (candidate.starts_with(&wanted) || wanted.starts_with(&candidate));
+        if distance <= allowed || is_part { Some(distance) } else { None }
+    };
+    known.into_iter().filter_map(|candidate| Some((score(candidate)?, candidate))).min_by_key(|(score, _)| *score).map(|(_, word)| word)
+}
+
+/// A help text for an unknown word: the nearest known one, or all of them where they are few.
+pub(crate) fn suggest<'a>(word: &str, known: &[&'a str], what: &str) -> Option<String> {
+    if let Some(nearest) = nearest(word, known.iter().copied()) {
+        return Some(format!("did you mean `{nearest}`?"));
+    }
+    match known {
+        [] => None,
+        [only] => Some(format!("the only {what} is `{only}`")),
+        _ => Some(format!("known here: {}", list(known))),
+    }
+}
+
+/// Words in a row, for people; long lists are cut.
+pub(crate) fn list(words: &[&str]) -> String {
+    const SHOWN: usize = 24;
+    let mut text = words.iter().take(SHOWN).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > SHOWN {
+        text.push_str(", ...");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn finds_typing_mistakes_only() {
+        let known = ["domain", "routes", "redirect", "allow", "evaluate-timeout"];
+        assert_eq!(nearest("domian", known), Some("domain"));
+        assert_eq!(nearest("route", known), Some("routes"));
+        assert_eq!(nearest("evaluate_timeout", known), Some("evaluate-timeout"));
+        assert_eq!(nearest("Allow", known), Some("allow"));
+        assert_eq!(nearest("banana", known), None);
+        assert_eq!(nearest("", known), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! `${parameter}` replaced by its value. References to what components export stay as they are:
+//! they are known only where the deployment runs.
+
+use crate::codes;
+use crate::nearest::suggest;
+use crate::parameter::{ParameterType, ParameterValue};
+use components::reference::{InvalidReference, Piece, ReferenceText};
+use indexmap::IndexMap;
+use model::yaml::{Kind, Node};
+use model::{Finding, Findings, ManifestPath, Place, Segment};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// Which values of the manifest come from which parameter.
+#[derive(Debug, Default)]
+pub(crate) struct Uses(HashMap<ManifestPath, (String, Place)>);
+
+impl Uses {
+    /// The parameter that this value, or one that holds it, comes from.
+    pub(crate) fn of(&self, path: &ManifestPath) -> Option<(&str, &Place)> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut path = path.clone();
+        loop {
+            if let Some((parameter, place)) = self.0.get(&path) {
+                return Some((parameter, place));
+            }
+            path = path.parent()?;
+        }
+    }
+
+    /// Whether this is a list's item that a parameter fills alone.
+    pub(crate) fn is_item_from_list(&self, path: &ManifestPath) -> bool {
+        matches!(path.segments().last(), Some(Segment::Index(_))) && self.0.contains_key(path)
+    }
+}
+
+/// Whether references to components may stand in a part of the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ComponentReferences {
+    /// They stay as they are.
+    Kept,
+    /// Nothing is known of components here.
+    Refused,
+}
+
+/// Replaces references in trees.
+pub(crate) struct Substitution<'a> {
+    /// The values; a parameter that is declared but has no usable value is `None`.
+    pub(crate) parameters: &'a IndexMap<String, Option<ParameterValue>>,
+    /// What came from where.
+    pub(crate) uses: Uses,
+    /// Where problems go.
+    pub(crate) findings: &'a mut Findings,
+}
+
+impl Substitution<'_> {
+    /// The tree as JSON with all parameters replaced. A key whose value is one parameter that has
+    /// not been given is left out.
+    pub(crate) fn tree(&mut self, node: &Node, path: &ManifestPath, components: ComponentReferences) -> Option<Value> {
+        match &node.kind {
+            Kind::Scalar { .. } => match node.to_json() {
+                Value::String(text) if text.contains("${") => self.text(&text, path, components),
+                plain => Some(plain),
+            },
+            Kind::Sequence(items) => {
+                let items = items.iter().enumerate();
+                Some(items.filter_map(|(index, item)| self.tree(item, &path.index(index), components)).collect())
+            }
+            Kind::Mapping(entries) => {
+                let mut mapping = Map::new();
+                for entry in entries {
+                    if let Some(value) = self.tree(&entry.value, &path.key(&entry.key), components) {
+                        mapping.insert(entry.key.clone(), value);
+                    }
+                }
+                Some(Value::Object(mapping))
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, path: &ManifestPath, components: ComponentReferences) -> Option<Value> {
+        let parsed = match ReferenceText::parse(text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let finding = malformed(&error, path);
+                self.findings.push(finding);
+                return Some(Value::String(text.to_owned()));
+            }
+        };
+        if let [Piece::Reference(reference)] = parsed.0.as_slice() {
+            if reference.export.is_empty() {
+                return self.whole(&reference.component, path);
+            }
+        }
+        let mut out = String::new();
+        for piece in &parsed.0 {
+            match piece {
+                Piece::Literal(literal) => out.push_str(&escape(literal)),
+                Piece::Reference(reference) if reference.export.is_empty() => {
+                    out.push_str(&escape(&self.inside(&reference.component, path)));
+                }
+                Piece::Reference(reference) => {
+                    if components == ComponentReferences::Refused {
+                        let summary = format!("`{reference}` is not known here");
+                        let finding = Finding::new(&codes::MISPLACED_REFERENCE, Place::Value(path.clone()), summary);
+                        self.findings.push(finding.help("only parameters, as `${name}`, can stand here"));
+                    }
+                    out.push_str(&reference.to_string());
+                }
+            }
+        }
+        Some(Value::String(out))
+    }
+
+    /// A value that is one reference: it keeps the parameter's type.
+    fn whole(&mut self, name: &str, path: &ManifestPath) -> Option<Value> {
+        let Some(parameter) = self.parameters.get(name) else {
+            self.unknown(name, path);
+            return None;
+        };
+        let parameter = parameter.as_ref()?;
+        self.uses.0.insert(path.clone(), (name.to_owned(), parameter.place.clone()));
+        if parameter.r#type == ParameterType::Secret && !may_be_given(path) {
+            self.misused_secret(name, path);
+        }
+        Some(escape_all(parameter.value.clone()))
+    }
+
+    /// A reference inside of a longer text.
+    fn inside(&mut self, name: &str, path: &ManifestPath) -> String {
+        let Some(parameter) = self.parameters.get(name) else {
+            self.unknown(name, path);
+            return String::new();
+        };
+        let Some(parameter) = parameter else { return String::new() };
+        match (&parameter.r#type, &parameter.value) {
+            (ParameterType::Secret, _) => {
+                self.misused_secret(name, path);
+                String::new()
+            }
+            (ParameterType::List(_), _) => {
+                let summary = format!("the list `${{{name}}}` cannot stand inside of a text");
+                let finding = Finding::new(&codes::WRONG_TYPE, Place::Value(path.clone()), summary);
+                self.findings.push(finding.help(format!("a list can only be a whole value: `key: ${{{name}}}`")));
+                String::new()
+            }
+            (_, Value::String(text)) => text.clone(),
+            (_, other) => other.to_string(),
+        }
+    }
+
+    fn unknown(&mut self, name: &str, path: &ManifestPath) {
+        self.findings.push(unknown_parameter(name, self.parameters.keys().map(String::as_str), Place::Value(path.clone())));
+    }
+
+    fn misused_secret(&mut self, name: &str, path: &ManifestPath) {
+        let summary = format!("the secret parameter `{name}` cannot stand here");
+        let finding = Finding::new(&codes::MISUSED_SECRET, Place::Value(path.clone()), summary);
+        let help = format!("add a component `{{ kind: secret, given: \"${{{name}}}\" }}` and refer to its `value`");
+        self.findings.push(finding.help(help));
+    }
+}
+
+/// The finding for a reference to a parameter that does not exist.
+pub(crate) fn unknown_parameter<'a>(name: &str, known: impl Iterator<Item = &'a str>, place: Place) -> Finding {
+    let known: Vec<&str> = known.collect();
+    let mut finding = Finding::new(&codes::UNKNOWN_REFERENCE, place, format!("there is no parameter `{name}`"));
+    let literal = format!("write `$${{{name}}}` if the characters themselves are meant");
+    finding.help = Some(match suggest(name, &known, "parameter") {
+        Some(suggestion) => format!("{suggestion} Or {literal}"),
+        None => format!("declare it under `parameters`, or {literal}"),
+    });
+    finding
+}
+
+/// The finding for a reference that cannot be read.
+pub(crate) fn malformed(error: &InvalidReference, path: &ManifestPath) -> Finding {
+    Finding::new(&codes::MALFORMED_REFERENCE, Place::Value(path.clone()), error.to_string())
+        .help("for the two characters themselves write `$${`")
+}
+
+/// Whether a secret parameter may stand at this path: `components.NAME.given`.
+fn may_be_given(path: &ManifestPath) -> bool {
+    match path.segments() {
+        [Segment::Key(section), _, Segment::Key(key)] => section == "components" && key == "given",
+        _ => false,
+    }
+}
+
+/// Values are data: a `${` in them is no reference.
+fn escape(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
+fn escape_all(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(escape(&text)),
+        Value::Array(items) => items.into_iter().map(escape_all).collect(),
+        other => other,
+    }
+}
