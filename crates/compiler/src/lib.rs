@@ -1,1 +1,37 @@
-//! placeholder
+//! From the text of a manifest to an application that makes sense, and from that to the graph of
+//! processes on this machine. Pure: files, variables and the date come in through [`Options`].
+//!
+//! The stages can be called one by one; [`compile`] runs them all and keeps what a report needs.
+
+mod application;
+mod codes;
+mod compilation;
+mod environment;
+mod guarantee;
+mod manifest;
+mod nearest;
+mod options;
+mod order;
+mod overlay;
+mod parameter;
+mod parse;
+mod people;
+mod probes;
+mod realise;
+mod recorded_files;
+mod reference;
+pub mod report;
+mod resolve;
+mod schema;
+mod shape;
+mod substitute;
+
+pub use application::{Application, Component, Environment};
+pub use compilation::{Compilation, codes, compile};
+pub use manifest::{Guarantee, Parties, Person, Target};
+pub use options::{LOCAL, Options};
+pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation, ValueSource, ValuesFile};
+pub use parse::{ParsedManifest, parse};
+pub use realise::realise_locally;
+pub use resolve::{Resolution, resolve};
+pub use schema::json_schema;

@@ -36,7 +36,6 @@ pub(crate) struct ParameterDeclaration {
     /// Why it should not be given any more, and what to use instead.
     pub(crate) deprecated: Option<String>,
     /// What it is for, in one line.
-    #[expect(dead_code, reason = "read by people and by editors through the schema")]
     pub(crate) about: Option<String>,
 }
 

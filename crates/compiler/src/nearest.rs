@@ -12,7 +12,11 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         let is_part = shorter >= 3 && (candidate.starts_with(&wanted) || wanted.starts_with(&candidate));
         if distance <= allowed || is_part { Some(distance) } else { None }
     };
-    known.into_iter().filter_map(|candidate| Some((score(candidate)?, candidate))).min_by_key(|(score, _)| *score).map(|(_, word)| word)
+    known
+        .into_iter()
+        .filter_map(|candidate| Some((score(candidate)?, candidate)))
+        .min_by_key(|(score, _)| *score)
+        .map(|(_, word)| word)
 }
 
 /// A help text for an unknown word: the nearest known one, or all of them where they are few.

@@ -7,7 +7,7 @@ mod types;
 mod value;
 
 pub(crate) use declaration::{Declarations, declarations};
-pub(crate) use source::{Candidate, candidates};
+pub(crate) use source::candidates;
 pub use source::{ValueSource, ValuesFile};
 pub use types::ParameterType;
 pub(crate) use types::is_secret_reference;

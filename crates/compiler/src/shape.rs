@@ -11,15 +11,17 @@ use serde_json::{Map, Value};
 
 /// Checks values against schemas.
 pub(crate) struct Shape<'a> {
-    /// What the schemas refer to.
-    pub(crate) definitions: &'a Definitions,
-    /// Which values come from parameters, for the messages.
-    pub(crate) uses: &'a Uses,
-    /// Where problems go.
-    pub(crate) findings: &'a mut Findings,
+    definitions: &'a Definitions,
+    uses: &'a Uses,
+    findings: &'a mut Findings,
 }
 
-impl Shape<'_> {
+impl<'a> Shape<'a> {
+    /// `definitions` are what the schemas refer to, `uses` tells which values come from parameters.
+    pub(crate) fn new(definitions: &'a Definitions, uses: &'a Uses, findings: &'a mut Findings) -> Self {
+        Self { definitions, uses, findings }
+    }
+
     /// Checks a value and removes the `x-` keys of its mappings. Returns whether it fits.
     pub(crate) fn check(&mut self, value: &mut Value, schema: &Value, path: &ManifestPath) -> bool {
         let errors = self.findings.error_count();
@@ -67,7 +69,8 @@ impl Shape<'_> {
         let no_properties = Map::new();
         let properties = keywords.get("properties").and_then(Value::as_object).unwrap_or(&no_properties);
         let additional = keywords.get("additionalProperties");
-        let is_closed = additional == Some(&Value::Bool(false)) || keywords.get("unevaluatedProperties") == Some(&Value::Bool(false));
+        let is_closed = additional == Some(&Value::Bool(false))
+            || keywords.get("unevaluatedProperties") == Some(&Value::Bool(false));
         if is_closed {
             entries.retain(|key, _| !key.starts_with("x-") || properties.contains_key(key));
         }
@@ -87,15 +90,25 @@ impl Shape<'_> {
         }
         for name in keywords.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             // An unknown key that is nearly this one is reported already, and says so.
-            let is_misspelt = entries.keys().any(|key| !properties.contains_key(key) && nearest(key, names.iter().copied()) == Some(name));
-            if !entries.contains_key(name) && !is_misspelt {
-                let about = properties.get(name).map(|schema| self.definitions.follow(schema)).and_then(|schema| schema.get("description"));
-                let about = properties.get(name).and_then(|schema| schema.get("description")).or(about).and_then(Value::as_str);
+            let is_misspelt = entries
+                .keys()
+                .any(|key| !properties.contains_key(key) && nearest(key, names.iter().copied()) == Some(name));
+            if !entries.contains_key(name) && !is_misspelt && !self.uses.is_lost(&path.key(name)) {
+                let about = properties
+                    .get(name)
+                    .map(|schema| self.definitions.follow(schema))
+                    .and_then(|schema| schema.get("description"));
+                let about =
+                    properties.get(name).and_then(|schema| schema.get("description")).or(about).and_then(Value::as_str);
                 let help = match about.and_then(|about| about.lines().next()) {
                     Some(about) => format!("add `{name}:` ({})", about.trim_end_matches('.')),
                     None => format!("add `{name}:`"),
                 };
-                let finding = Finding::new(&codes::MISSING_KEY, Place::Key(path.clone()), format!("{} needs the key `{name}`", owner(path)));
+                let finding = Finding::new(
+                    &codes::MISSING_KEY,
+                    Place::Key(path.clone()),
+                    format!("{} needs the key `{name}`", owner(path)),
+                );
                 self.findings.push(finding.help(help));
             }
         }
@@ -112,7 +125,12 @@ impl Shape<'_> {
         if keywords.get("uniqueItems") == Some(&Value::Bool(true)) {
             for (index, item) in items.iter().enumerate() {
                 if items[..index].contains(item) {
-                    self.report(&codes::UNREADABLE_VALUE, &path.index(index), format!("{} stands twice in this list", shown(item)), Some("remove one of them".into()));
+                    self.report(
+                        &codes::UNREADABLE_VALUE,
+                        &path.index(index),
+                        format!("{} stands twice in this list", shown(item)),
+                        Some("remove one of them".into()),
+                    );
                 }
             }
         }
@@ -123,13 +141,23 @@ impl Shape<'_> {
         if let Some(format) = FORMATS.iter().find(|known| Some(known.name) == format) {
             if let Err(why) = (format.check)(text) {
                 let summary = format!("{text:?} is no {}", format_noun(format.name));
-                self.report(&codes::INVALID_FORMAT, path, summary, Some(format!("{why}; for example `{}`", format.example)));
+                self.report(
+                    &codes::INVALID_FORMAT,
+                    path,
+                    summary,
+                    Some(format!("{why}; for example `{}`", format.example)),
+                );
             }
         }
         if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str) {
             if regex_lite::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text)) {
                 let summary = format!("{text:?} has not the expected form");
-                self.report(&codes::UNMATCHED_PATTERN, path, summary, Some(format!("it must match the pattern `{pattern}`")));
+                self.report(
+                    &codes::UNMATCHED_PATTERN,
+                    path,
+                    summary,
+                    Some(format!("it must match the pattern `{pattern}`")),
+                );
             }
         }
         self.length(text.chars().count(), "characters", ("minLength", "maxLength"), keywords, path);
@@ -153,7 +181,14 @@ impl Shape<'_> {
         }
     }
 
-    fn length(&mut self, length: usize, what: &str, (least, most): (&str, &str), keywords: &Map<String, Value>, path: &ManifestPath) {
+    fn length(
+        &mut self,
+        length: usize,
+        what: &str,
+        (least, most): (&str, &str),
+        keywords: &Map<String, Value>,
+        path: &ManifestPath,
+    ) {
         let bound = |keyword: &str| keywords.get(keyword).and_then(Value::as_u64);
         if let Some(least) = bound(least).filter(|least| (length as u64) < *least) {
             let summary = format!("`{}` has {length} {what}; at least {least} are needed", last(path));
@@ -169,7 +204,8 @@ impl Shape<'_> {
         if words.contains(&value) {
             return;
         }
-        let texts: Vec<String> = words.iter().map(|word| word.as_str().map_or_else(|| word.to_string(), str::to_owned)).collect();
+        let texts: Vec<String> =
+            words.iter().map(|word| word.as_str().map_or_else(|| word.to_string(), str::to_owned)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let quoted = value.as_str().is_none() && texts.contains(&said.as_str());
@@ -178,17 +214,27 @@ impl Shape<'_> {
             Some(nearest) => format!("did you mean `{nearest}`? Possible here: {}", list(&texts)),
             None => format!("possible here: {}", list(&texts)),
         };
-        self.report(&codes::UNKNOWN_WORD, path, format!("{} is not possible for `{}`", shown(value), last(path)), Some(help));
+        self.report(
+            &codes::UNKNOWN_WORD,
+            path,
+            format!("{} is not possible for `{}`", shown(value), last(path)),
+            Some(help),
+        );
     }
 
     /// One of several shapes: the one that was meant is checked in depth.
     fn branches(&mut self, value: &mut Value, branches: &[Value], path: &ManifestPath) {
         let definitions = self.definitions;
         let branches: Vec<&Value> = branches.iter().map(|branch| definitions.follow(branch)).collect();
-        let fitting: Vec<&Value> = branches.iter().copied().filter(|branch| branch_has_type(value, branch, definitions)).collect();
+        let fitting: Vec<&Value> =
+            branches.iter().copied().filter(|branch| branch_has_type(value, branch, definitions)).collect();
         match fitting.as_slice() {
             [] => {
-                let all: Vec<&str> = branches.iter().filter_map(|branch| branch.as_object()).flat_map(|branch| branch_types(branch, definitions)).collect();
+                let all: Vec<&str> = branches
+                    .iter()
+                    .filter_map(|branch| branch.as_object())
+                    .flat_map(|branch| branch_types(branch, definitions))
+                    .collect();
                 self.wrong_type(value, &all, &Map::new(), path);
             }
             [only] => self.value(value, only, path),
@@ -206,7 +252,7 @@ impl Shape<'_> {
 
     fn fits(&self, value: &Value, schema: &Value) -> bool {
         let mut findings = Findings::new();
-        Shape { definitions: self.definitions, uses: self.uses, findings: &mut findings }.check(&mut value.clone(), schema, &ManifestPath::root())
+        Shape::new(self.definitions, self.uses, &mut findings).check(&mut value.clone(), schema, &ManifestPath::root())
     }
 
     fn no_branch(&mut self, value: &mut Value, branches: &[&Value], path: &ManifestPath) {
@@ -229,7 +275,10 @@ impl Shape<'_> {
     }
 
     fn wrong_type(&mut self, value: &Value, types: &[&str], keywords: &Map<String, Value>, path: &ManifestPath) {
-        let format = keywords.get("format").and_then(Value::as_str).filter(|format| FORMATS.iter().any(|known| known.name == *format));
+        let format = keywords
+            .get("format")
+            .and_then(Value::as_str)
+            .filter(|format| FORMATS.iter().any(|known| known.name == *format));
         let mut nouns: Vec<&str> = Vec::new();
         for noun in types.iter().map(|name| type_noun(name)) {
             if !nouns.contains(&noun) {
@@ -240,18 +289,28 @@ impl Shape<'_> {
             Some(format) => format!("a {}", format_noun(format)),
             None => nouns.join(" or "),
         };
-        let example = format.and_then(|format| FORMATS.iter().find(|known| known.name == format)).map(|format| format.example);
+        let example =
+            format.and_then(|format| FORMATS.iter().find(|known| known.name == format)).map(|format| format.example);
         let help = match value {
             Value::Number(_) if example.is_some() => example.map(|example| format!("write it as `{example}`")),
-            Value::Number(_) | Value::Bool(_) if types.contains(&"string") => Some(format!("put it in quotes: \"{value}\"")),
+            Value::Number(_) | Value::Bool(_) if types.contains(&"string") => {
+                Some(format!("put it in quotes: \"{value}\""))
+            }
             Value::String(text) if types.contains(&"boolean") && is_old_boolean(text).is_some() => {
                 is_old_boolean(text).map(|value| format!("write `{value}`: YAML 1.2 reads `{text}` as a text"))
             }
-            Value::String(text) if types.iter().any(|name| matches!(*name, "integer" | "number")) && text.parse::<f64>().is_ok() => {
+            Value::String(text)
+                if types.iter().any(|name| matches!(*name, "integer" | "number")) && text.parse::<f64>().is_ok() =>
+            {
                 let plain = text.trim_start_matches('0');
-                Some(format!("write it without quotes and leading zeros: {}", if plain.is_empty() { "0" } else { plain }))
+                Some(format!(
+                    "write it without quotes and leading zeros: {}",
+                    if plain.is_empty() { "0" } else { plain }
+                ))
             }
-            Value::Array(_) if self.uses.is_item_from_list(path) => Some("the parameter is a list already: write it without brackets".into()),
+            Value::Array(_) if self.uses.is_item_from_list(path) => {
+                Some("the parameter is a list already: write it without brackets".into())
+            }
             Value::String(_) | Value::Number(_) if types == ["array"] => Some("put it in brackets: [ ... ]".into()),
             _ => None,
         };
@@ -263,7 +322,8 @@ impl Shape<'_> {
         let mut finding = Finding::new(code, Place::Value(path.clone()), summary);
         finding.help = help;
         if let Some((parameter, place)) = self.uses.of(path) {
-            finding = finding.related(place.clone(), format!("the value of the parameter `{parameter}` comes from here"));
+            finding =
+                finding.related(place.clone(), format!("the value of the parameter `{parameter}` comes from here"));
         }
         self.findings.push(finding);
     }
@@ -309,7 +369,9 @@ fn branch_has_type(value: &Value, branch: &Value, definitions: &Definitions) -> 
     let types = branch_types(keywords, definitions);
     if types.is_empty() {
         let nested = keywords.get("anyOf").or_else(|| keywords.get("oneOf")).and_then(Value::as_array);
-        return nested.is_none_or(|nested| nested.iter().any(|branch| branch_has_type(value, definitions.follow(branch), definitions)));
+        return nested.is_none_or(|nested| {
+            nested.iter().any(|branch| branch_has_type(value, definitions.follow(branch), definitions))
+        });
     }
     types.iter().any(|name| has_type(value, name))
 }

@@ -9,30 +9,43 @@ use indexmap::IndexMap;
 use model::yaml::{Kind, Node};
 use model::{Finding, Findings, ManifestPath, Place, Segment};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Which values of the manifest come from which parameter.
 #[derive(Debug, Default)]
-pub(crate) struct Uses(HashMap<ManifestPath, (String, Place)>);
+pub(crate) struct Uses {
+    values: HashMap<ManifestPath, (String, Place)>,
+    lost: HashSet<ManifestPath>,
+}
 
 impl Uses {
     /// The parameter that this value, or one that holds it, comes from.
     pub(crate) fn of(&self, path: &ManifestPath) -> Option<(&str, &Place)> {
-        if self.0.is_empty() {
+        if self.values.is_empty() {
             return None;
         }
         let mut path = path.clone();
         loop {
-            if let Some((parameter, place)) = self.0.get(&path) {
+            if let Some((parameter, place)) = self.values.get(&path) {
                 return Some((parameter, place));
             }
             path = path.parent()?;
         }
     }
 
+    /// Whether a value is missing here only because of a problem that is reported already.
+    pub(crate) fn is_lost(&self, path: &ManifestPath) -> bool {
+        self.lost.contains(path)
+    }
+
+    /// Whether any value below this path is missing for that reason.
+    pub(crate) fn has_lost(&self, path: &ManifestPath) -> bool {
+        self.lost.iter().any(|lost| lost.segments().starts_with(path.segments()))
+    }
+
     /// Whether this is a list's item that a parameter fills alone.
     pub(crate) fn is_item_from_list(&self, path: &ManifestPath) -> bool {
-        matches!(path.segments().last(), Some(Segment::Index(_))) && self.0.contains_key(path)
+        matches!(path.segments().last(), Some(Segment::Index(_))) && self.values.contains_key(path)
     }
 }
 
@@ -49,6 +62,8 @@ pub(crate) enum ComponentReferences {
 pub(crate) struct Substitution<'a> {
     /// The values; a parameter that is declared but has no usable value is `None`.
     pub(crate) parameters: &'a IndexMap<String, Option<ParameterValue>>,
+    /// Whether a parameter without value is a problem that is reported already.
+    pub(crate) is_unset_reported: bool,
     /// What came from where.
     pub(crate) uses: Uses,
     /// Where problems go.
@@ -118,10 +133,16 @@ impl Substitution<'_> {
     fn whole(&mut self, name: &str, path: &ManifestPath) -> Option<Value> {
         let Some(parameter) = self.parameters.get(name) else {
             self.unknown(name, path);
+            self.uses.lost.insert(path.clone());
             return None;
         };
-        let parameter = parameter.as_ref()?;
-        self.uses.0.insert(path.clone(), (name.to_owned(), parameter.place.clone()));
+        let Some(parameter) = parameter else {
+            if self.is_unset_reported {
+                self.uses.lost.insert(path.clone());
+            }
+            return None;
+        };
+        self.uses.values.insert(path.clone(), (name.to_owned(), parameter.place.clone()));
         if parameter.r#type == ParameterType::Secret && !may_be_given(path) {
             self.misused_secret(name, path);
         }
@@ -152,7 +173,15 @@ impl Substitution<'_> {
     }
 
     fn unknown(&mut self, name: &str, path: &ManifestPath) {
-        self.findings.push(unknown_parameter(name, self.parameters.keys().map(String::as_str), Place::Value(path.clone())));
+        let known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
+        let place = Place::Value(path.clone());
+        let literal = format!("write `$${{{name}}}` if the characters themselves are meant");
+        let help = match suggest(name, &known, "parameter") {
+            Some(suggestion) => format!("{suggestion} Or {literal}"),
+            None => format!("declare it under `parameters`, or {literal}"),
+        };
+        let summary = format!("there is no parameter `{name}`");
+        self.findings.push(Finding::new(&codes::UNKNOWN_REFERENCE, place, summary).help(help));
     }
 
     fn misused_secret(&mut self, name: &str, path: &ManifestPath) {
@@ -161,18 +190,6 @@ impl Substitution<'_> {
         let help = format!("add a component `{{ kind: secret, given: \"${{{name}}}\" }}` and refer to its `value`");
         self.findings.push(finding.help(help));
     }
-}
-
-/// The finding for a reference to a parameter that does not exist.
-pub(crate) fn unknown_parameter<'a>(name: &str, known: impl Iterator<Item = &'a str>, place: Place) -> Finding {
-    let known: Vec<&str> = known.collect();
-    let mut finding = Finding::new(&codes::UNKNOWN_REFERENCE, place, format!("there is no parameter `{name}`"));
-    let literal = format!("write `$${{{name}}}` if the characters themselves are meant");
-    finding.help = Some(match suggest(name, &known, "parameter") {
-        Some(suggestion) => format!("{suggestion} Or {literal}"),
-        None => format!("declare it under `parameters`, or {literal}"),
-    });
-    finding
 }
 
 /// The finding for a reference that cannot be read.

@@ -22,7 +22,8 @@ pub(super) fn check(
                 if let Some(because) = holds(condition, declarations, values) {
                     let summary = format!("`{name}` must be given, because {because}");
                     let place = Place::Key(declared.at.clone());
-                    findings.push(Finding::new(&codes::REQUIRED_VALUE, place, summary).help(how_to_give(name, declared)));
+                    findings
+                        .push(Finding::new(&codes::REQUIRED_VALUE, place, summary).help(how_to_give(name, declared)));
                 }
             }
             // What may be forbidden may be left out too.
@@ -48,7 +49,9 @@ pub(super) fn check(
 fn how_to_give(name: &str, declared: &Declared) -> String {
     let variable = format!("{VARIABLE_PREFIX}{}", name.to_ascii_uppercase().replace('-', "_"));
     if declared.r#type == super::ParameterType::Secret {
-        return format!("say where it is, as `{variable}=env:NAME` or `file:PATH`, in a values file or in the environment");
+        return format!(
+            "say where it is, as `{variable}=env:NAME` or `file:PATH`, in a values file or in the environment"
+        );
     }
     format!("give it with `--set {name}=...`, in a values file, as the variable {variable}, or add a `default`")
 }
@@ -63,10 +66,13 @@ fn holds(
     for (name, wanted) in condition {
         let r#type = &declarations.get(name)?.as_ref()?.r#type;
         let value = &values.get(name)?.as_ref()?.value;
-        let met = wanted_values(wanted).iter().filter_map(|wanted| r#type.item().read(wanted).ok()).any(|wanted| match value {
-            Value::Array(items) => items.contains(&wanted),
-            single => *single == wanted,
-        });
+        let met =
+            wanted_values(wanted).iter().filter_map(|wanted| r#type.item().read(wanted).ok()).any(
+                |wanted| match value {
+                    Value::Array(items) => items.contains(&wanted),
+                    single => *single == wanted,
+                },
+            );
         if !met {
             return None;
         }

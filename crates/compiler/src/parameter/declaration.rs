@@ -62,7 +62,8 @@ fn declared(said: ParameterDeclaration, at: &ManifestPath, findings: &mut Findin
             help = format!("did you mean `{nearest}`? {help}");
         }
         let place = Place::Value(at.key("type"));
-        findings.push(Finding::new(&codes::UNKNOWN_TYPE, place, format!("there is no type `{}`", said.r#type)).help(help));
+        findings
+            .push(Finding::new(&codes::UNKNOWN_TYPE, place, format!("there is no type `{}`", said.r#type)).help(help));
         return None;
     };
     let mut report = |code: &'static FindingCode, key: &str, summary: String, help: String| {
@@ -85,7 +86,12 @@ fn declared(said: ParameterDeclaration, at: &ManifestPath, findings: &mut Findin
     let pattern = said.pattern.as_ref().and_then(|pattern| match (r#type.item(), Regex::new(pattern)) {
         (ParameterType::Int | ParameterType::Bool | ParameterType::Port | ParameterType::Secret, _) => {
             let summary = format!("`pattern` does not fit the type {type}");
-            report(&codes::UNFIT_RULE, "pattern", summary, "patterns hold for texts; use `one-of`, `min` or `max`".into());
+            report(
+                &codes::UNFIT_RULE,
+                "pattern",
+                summary,
+                "patterns hold for texts; use `one-of`, `min` or `max`".into(),
+            );
             None
         }
         (_, Err(error)) => {

@@ -98,7 +98,9 @@ impl ParameterType {
         match self {
             Self::Int | Self::Port => match text.trim().parse::<i64>() {
                 Ok(number) => self.read(&Value::from(number)),
-                Err(_) => self.read(&Value::String(text.to_owned())).map_err(|help| help.replace(", without quotes", "")),
+                Err(_) => {
+                    self.read(&Value::String(text.to_owned())).map_err(|help| help.replace(", without quotes", ""))
+                }
             },
             Self::Bool => match text.trim() {
                 "true" => Ok(Value::Bool(true)),
@@ -121,7 +123,9 @@ impl ParameterType {
         match self {
             Self::Int | Self::Port => value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from)),
             Self::Size => value.as_str()?.parse::<Size>().ok().map(|size| i128::from(size.bytes())),
-            Self::Duration => value.as_str()?.parse::<Duration>().ok().map(|duration| i128::from(duration.milliseconds())),
+            Self::Duration => {
+                value.as_str()?.parse::<Duration>().ok().map(|duration| i128::from(duration.milliseconds()))
+            }
             Self::String => Some(value.as_str()?.chars().count() as i128),
             Self::List(_) => Some(value.as_array()?.len() as i128),
             Self::Bool | Self::Domain | Self::Cidr | Self::Secret => None,
@@ -168,7 +172,9 @@ impl ParameterType {
     }
 }
 
-fn canonical<T: std::str::FromStr<Err = model::scalar::InvalidScalar> + fmt::Display>(text: &str) -> Result<Value, String> {
+fn canonical<T: std::str::FromStr<Err = model::scalar::InvalidScalar> + fmt::Display>(
+    text: &str,
+) -> Result<Value, String> {
     text.parse::<T>().map(|value| Value::String(value.to_string())).map_err(|error| error.to_string())
 }
 

@@ -73,7 +73,8 @@ fn read(
         Raw::Plain(value) => declared.r#type.read(value),
         Raw::Said(node, at) => {
             let errors = findings.error_count();
-            let mut substitution = Substitution { parameters: values, uses: Uses::default(), findings };
+            let uses = Uses::default();
+            let mut substitution = Substitution { parameters: values, is_unset_reported: false, uses, findings };
             let value = substitution.tree(node, at, ComponentReferences::Refused).map(unescape);
             if findings.error_count() > errors {
                 return None;
@@ -94,7 +95,9 @@ fn wrong_value(name: &str, declared: &Declared, value: &Value, place: Place, hel
     let related = Place::Value(declared.at.key("type"));
     if declared.r#type == ParameterType::Secret {
         let summary = format!("`{name}` must say where the secret is, not hold it");
-        return Finding::new(&codes::OPEN_SECRET, place, summary).help(help).related(related, "declared as a secret here");
+        return Finding::new(&codes::OPEN_SECRET, place, summary)
+            .help(help)
+            .related(related, "declared as a secret here");
     }
     let what = match value {
         Value::Null => "nothing is given".to_owned(),
@@ -113,7 +116,8 @@ fn obeys(name: &str, declared: &Declared, value: &Value, place: &Place, findings
     };
     for item in items {
         if let Some(allowed) = declared.one_of.as_ref().filter(|allowed| !allowed.contains(item)) {
-            let texts: Vec<String> = allowed.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+            let texts: Vec<String> =
+                allowed.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let summary = format!("{} is not possible for `{name}`", shown(item));
             let finding = Finding::new(&codes::NOT_ALLOWED_VALUE, place.clone(), summary);
@@ -156,7 +160,9 @@ fn print_limit(r#type: &ParameterType, limit: i128) -> String {
     let number = u64::try_from(limit).unwrap_or_default();
     match r#type {
         ParameterType::Size => model::scalar::Size::from_bytes(number).to_string(),
-        ParameterType::Duration if number % 1000 == 0 => model::scalar::Duration::from_seconds(number / 1000).to_string(),
+        ParameterType::Duration if number % 1000 == 0 => {
+            model::scalar::Duration::from_seconds(number / 1000).to_string()
+        }
         ParameterType::Duration => format!("{number}ms"),
         _ => limit.to_string(),
     }
@@ -215,11 +221,14 @@ fn in_order(
     let (order, cycles) = crate::order::order(&names, needs);
     for cycle in cycles {
         let first = &cycle[0];
-        let place_of = |name: &String| given.get(name).and_then(|candidates| candidates.first()).map(|winner| winner.place.clone());
+        let place_of = |name: &String| {
+            given.get(name).and_then(|candidates| candidates.first()).map(|winner| winner.place.clone())
+        };
         let Some(place) = place_of(first) else { continue };
         let path: Vec<String> = cycle.iter().chain([first]).map(|name| format!("`{name}`")).collect();
         let summary = format!("parameters refer to each other in a circle: {}", path.join(" -> "));
-        let mut finding = Finding::new(&codes::PARAMETER_CYCLE, place, summary).help("give one of them a value of its own");
+        let mut finding =
+            Finding::new(&codes::PARAMETER_CYCLE, place, summary).help("give one of them a value of its own");
         for name in &cycle[1..] {
             if let Some(place) = place_of(name) {
                 finding = finding.related(place, "which refers on from here");
@@ -263,7 +272,8 @@ fn explain(
             source: candidate.source.clone(),
             value: redacted(&declared.r#type, candidate.raw.shown()),
         });
-        let value = values.get(name).and_then(Option::as_ref).map(|value| redacted(&declared.r#type, value.value.clone()));
+        let value =
+            values.get(name).and_then(Option::as_ref).map(|value| redacted(&declared.r#type, value.value.clone()));
         explanations.push(ValueExplanation {
             parameter: name.clone(),
             r#type: declared.r#type.to_string(),

@@ -1,0 +1,82 @@
+//! All stages in a row, with what a report needs.
+
+use crate::application::Application;
+use crate::options::Options;
+use crate::parameter::ValueExplanation;
+use crate::parse::parse;
+use crate::report::Sources;
+use crate::resolve::resolve;
+use components::registry;
+use model::yaml::{self, SourceMap};
+use model::{FindingCode, Findings, Place};
+
+/// What came of a manifest.
+pub struct Compilation {
+    /// The application, when there was no error.
+    pub application: Option<Application>,
+    /// Which source won for each parameter.
+    pub values: Vec<ValueExplanation>,
+    /// Everything that was found.
+    pub findings: Findings,
+    /// Where it was found.
+    pub sources: Sources,
+}
+
+/// Reads and understands a manifest. `file` is its name as the user would write it.
+#[must_use]
+pub fn compile(file: &str, bytes: &[u8], options: &Options<'_>) -> Compilation {
+    let mut findings = Findings::new();
+    let parsed = parse(file, bytes, &mut findings);
+    let mut map = match &parsed {
+        Some(parsed) => parsed.source_map(),
+        None => unparsed(file, bytes),
+    };
+    let (mut application, mut values) = (None, Vec::new());
+    if let Some(parsed) = &parsed {
+        let resolution = resolve(parsed, options, &mut findings);
+        map.overlaid(resolution.overlaid);
+        application = resolution.application.filter(|_| !findings.has_errors());
+        values = resolution.values;
+    }
+    let mut sources = Sources::new(map);
+    if let Some(file) = &options.values {
+        sources.add(SourceMap::of_text(&file.name, yaml::readable(&file.bytes)));
+    }
+    add_quoted(&mut sources, &findings, options);
+    Compilation { application, values, findings, sources }
+}
+
+/// A manifest without a usable tree still shows its lines.
+fn unparsed(file: &str, bytes: &[u8]) -> SourceMap {
+    match yaml::read(file, bytes, &yaml::Limits::default(), &mut Findings::new()) {
+        Some(document) => SourceMap::new(&document),
+        None => SourceMap::of_text(file, yaml::readable(bytes)),
+    }
+}
+
+/// The texts of other files that findings point into: templates and the like.
+fn add_quoted(sources: &mut Sources, findings: &Findings, options: &Options<'_>) {
+    let places = findings
+        .iter()
+        .flat_map(|finding| std::iter::once(&finding.place).chain(finding.related.iter().map(|(place, _)| place)));
+    for place in places {
+        if let Place::Span { file, .. } = place {
+            if !sources.knows(file) {
+                if let Ok(text) = options.files.text(file) {
+                    sources.add(SourceMap::of_text(file, text));
+                }
+            }
+        }
+    }
+}
+
+/// Every finding code that compiling a manifest can give, sorted.
+#[must_use]
+pub fn codes() -> Vec<&'static FindingCode> {
+    let kinds = registry::KINDS.iter().flat_map(|kind| kind.codes().iter().copied());
+    let mut all: Vec<&'static FindingCode> =
+        crate::codes::CODES.iter().copied().chain(yaml::CODES.iter().copied()).chain(kinds).collect();
+    all.sort_by_key(|code| code.code);
+    all.dedup_by_key(|code| code.code);
+    all
+}
