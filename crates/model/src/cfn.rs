@@ -10,6 +10,7 @@ mod graph;
 mod reader;
 mod reference;
 mod scenario;
+mod stored_secret;
 mod value;
 
 pub use evaluation::{Evaluated, Evaluator, Is, Why};
@@ -17,6 +18,7 @@ pub use graph::{Layer, Output, Parameter, Resource, ResourceGraph};
 pub use reader::{CODES, Template, read};
 pub use reference::{Ref, ResourceType, types};
 pub use scenario::{Given, Scenario, Scenarios, scenarios};
+pub use stored_secret::{SecretContent, StoredSecret};
 pub use value::{Kind, SubPart, Value};
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod node;
 mod parse;
 mod plain;
 mod source_map;
+pub mod write;
 
 pub use codes::CODES;
 pub use node::{Entry, Kind, Node, Style};

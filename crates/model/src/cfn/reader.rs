@@ -258,7 +258,7 @@ fn long_form(key: &str) -> Option<&str> {
 }
 
 /// The pieces of an `Fn::Sub` text; `${!x}` is the literal `${x}`.
-fn sub_parts(text: &str) -> Vec<SubPart> {
+pub(super) fn sub_parts(text: &str) -> Vec<SubPart> {
     let mut parts = Vec::new();
     let mut literal = String::new();
     let mut rest = text;

@@ -110,10 +110,15 @@ impl Value {
         Self::new(Kind::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect()))
     }
 
-    /// An `Fn::Sub` without variables of its own.
+    /// An `Fn::Sub` of a text with `${Name}` and `${Name.Attribute}` in it; `${!Name}` stands for the characters.
     #[must_use]
-    pub fn sub(parts: Vec<SubPart>) -> Self {
-        Self::new(Kind::Sub(parts, IndexMap::new()))
+    pub fn sub(text: &str) -> Self {
+        Self::new(Kind::Sub(super::reader::sub_parts(text), IndexMap::new()))
+    }
+
+    /// An `Fn::Join` without delimiter.
+    pub fn concatenation(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self::new(Kind::Join(Box::new(Self::text("")), Box::new(Self::list(parts))))
     }
 
     /// The value under a key of a literal mapping.
