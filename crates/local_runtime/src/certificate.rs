@@ -1,0 +1,152 @@
+//! The certificate of an edge: signed by the user's authority, for the edge's names, renewed in time.
+
+use crate::authority::{Authority, refused, set_validity, today};
+use crate::disk;
+use jiff::{Timestamp, ToSpan as _};
+use model::Fault;
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData as _,
+};
+use std::path::{Path, PathBuf};
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+
+/// How long a certificate is valid.
+pub(crate) const LIFETIME_DAYS: i64 = 90;
+
+/// With fewer days left it is renewed.
+pub(crate) const RENEW_BELOW_DAYS: i64 = 30;
+
+/// The files of an edge's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    folder: PathBuf,
+}
+
+impl Certificate {
+    /// The certificate in a folder.
+    pub(crate) fn in_folder(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The chain as PEM, the edge's own certificate first.
+    pub(crate) fn chain(&self) -> PathBuf {
+        self.folder.join("chain.pem")
+    }
+
+    /// The private key as PEM.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.folder.join("key.pem")
+    }
+
+    /// Issues a certificate unless the one that is there will do. Returns whether it was issued.
+    pub(crate) fn ensure(&self, authority: &Authority, names: &[String]) -> Result<bool, Fault> {
+        if self.wrong(Some(authority.certificate()), names).is_none() {
+            return Ok(false);
+        }
+        self.issue(authority, names, LIFETIME_DAYS)?;
+        Ok(true)
+    }
+
+    /// Issues a certificate for so many days.
+    pub(crate) fn issue(&self, authority: &Authority, names: &[String], days: i64) -> Result<(), Fault> {
+        let doing = format!("issuing the certificate for {}", names.join(", "));
+        let key = KeyPair::generate().map_err(|error| refused(&doing, &error))?;
+        let mut params = CertificateParams::new(names.to_vec()).map_err(|error| refused(&doing, &error))?;
+        params.distinguished_name = DistinguishedName::new();
+        if let Some(first) = names.first().filter(|name| name.len() <= 64) {
+            params.distinguished_name.push(DnType::CommonName, first.as_str());
+        }
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let today = today();
+        // A clock that is a little behind must not make a fresh certificate one of the future.
+        let from = today.saturating_sub(1.day()).min(today.saturating_add((days - 1).days()));
+        set_validity(&mut params, from, today.saturating_add(days.days()));
+        let certificate = params.signed_by(&key, authority.issuer()).map_err(|error| refused(&doing, &error))?;
+        disk::private_folder(&self.folder)?;
+        // A crash between the two leaves a pair that does not match, which `wrong` sees.
+        disk::write_atomically(&self.key(), key.serialize_pem().as_bytes(), 0o600)?;
+        disk::write_atomically(&self.chain(), certificate.pem().as_bytes(), 0o644)
+    }
+
+    /// What is wrong with the certificate; none when it will do.
+    pub(crate) fn wrong(&self, authority: Option<&str>, names: &[String]) -> Option<String> {
+        let read = |path: &Path| std::fs::read_to_string(path).ok();
+        let (Some(chain), Some(key)) = (read(&self.chain()), read(&self.key())) else {
+            return Some("the certificate is gone".to_owned());
+        };
+        let Some(facts) = Facts::parse(&chain) else { return Some("the certificate is damaged".to_owned()) };
+        if !KeyPair::from_pem(&key).is_ok_and(|key| facts.is_for(&key)) {
+            return Some("the certificate and its key do not belong together".to_owned());
+        }
+        let Some(authority) = authority.and_then(Facts::parse) else {
+            return Some("the authority that signs certificates is gone".to_owned());
+        };
+        if facts.signed_by != authority.key_id {
+            return Some("the certificate is signed by another authority".to_owned());
+        }
+        let mut wanted = names.to_vec();
+        wanted.sort();
+        if facts.names != wanted {
+            return Some(format!("the certificate is for {}", facts.names.join(", ")));
+        }
+        match facts.days_left() {
+            days if days < 0 => Some(format!("the certificate ended {} days ago", -days)),
+            days if days < RENEW_BELOW_DAYS => Some(format!("the certificate ends in {days} days")),
+            _ => None,
+        }
+    }
+}
+
+/// What a certificate says.
+pub(crate) struct Facts {
+    names: Vec<String>,
+    ends: i64,
+    public_key: Vec<u8>,
+    key_id: Option<Vec<u8>>,
+    signed_by: Option<Vec<u8>>,
+}
+
+impl Facts {
+    /// Reads the first certificate of a PEM text.
+    pub(crate) fn parse(pem: &str) -> Option<Self> {
+        let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
+        let certificate = block.parse_x509().ok()?;
+        let mut facts = Self {
+            names: Vec::new(),
+            ends: certificate.validity().not_after.timestamp(),
+            public_key: certificate.public_key().subject_public_key.data.to_vec(),
+            key_id: None,
+            signed_by: None,
+        };
+        for extension in certificate.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectAlternativeName(names) => {
+                    facts.names.extend(names.general_names.iter().filter_map(|name| match name {
+                        GeneralName::DNSName(name) => Some((*name).to_owned()),
+                        _ => None,
+                    }));
+                }
+                ParsedExtension::SubjectKeyIdentifier(id) => facts.key_id = Some(id.0.to_vec()),
+                ParsedExtension::AuthorityKeyIdentifier(id) => {
+                    facts.signed_by = id.key_identifier.as_ref().map(|id| id.0.to_vec());
+                }
+                _ => {}
+            }
+        }
+        facts.names.sort();
+        Some(facts)
+    }
+
+    /// Whole days until it ends; negative when it has ended.
+    pub(crate) fn days_left(&self) -> i64 {
+        (self.ends - Timestamp::now().as_second()).div_euclid(86_400)
+    }
+
+    /// Whether a private key belongs to it.
+    pub(crate) fn is_for(&self, key: &KeyPair) -> bool {
+        key.der_bytes() == self.public_key
+    }
+}

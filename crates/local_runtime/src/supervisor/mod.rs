@@ -1,0 +1,16 @@
+//! The process that outlives the command: it keeps a deployment's programs running and holds its edge.
+
+mod backoff;
+mod child;
+pub(crate) mod client;
+mod daemon;
+mod edges;
+pub(crate) mod log;
+mod program;
+pub(crate) mod protocol;
+mod readiness;
+pub(crate) mod record;
+
+pub use client::SupervisorCommand;
+pub use daemon::supervise;
+pub use protocol::{EdgeState, Phase, ProgramStatus};

@@ -1,0 +1,159 @@
+//! What a command says to the supervisor and what it answers: one JSON document a line.
+
+use indexmap::IndexMap;
+use model::process_graph::{EdgeSpec, RestartPolicy};
+use model::{ComponentName, Digest, Fault, NodeId, PortId};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The version of this language. `Status` and `Shutdown` never change their form, so that a newer
+/// command can at least end an older supervisor.
+pub(crate) const PROTOCOL: u32 = 1;
+
+/// A line from a command.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) protocol: u32,
+    pub(crate) ask: Ask,
+}
+
+/// What is asked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ask {
+    /// Run this program; answered when it is ready.
+    Start(Box<ProgramOrder>),
+    /// Run this edge; answered when it listens.
+    StartEdge(Box<EdgeOrder>),
+    /// Stop a program or an edge and forget it.
+    Stop(NodeId),
+    /// Kill a program's processes; answered when they are dead.
+    Kill(NodeId),
+    /// How is everything?
+    Status {
+        /// Whether memory is asked for too, which takes a look at all processes.
+        memory: bool,
+    },
+    /// Stop everything and end.
+    Shutdown,
+}
+
+/// A line from the supervisor. Exactly one of the others than `Progress` ends an answer.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reply {
+    /// What it is doing.
+    Progress(String),
+    /// It is done; in words.
+    Done(String),
+    /// The answer to `Status`.
+    Status(SupervisorStatus),
+    /// It cannot.
+    Fault(Fault),
+    /// The command speaks another version.
+    OtherProtocol(u32),
+}
+
+/// A program with all holes filled. May hold secrets in its environment: never printed, never on disk.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ProgramOrder {
+    pub(crate) node: NodeId,
+    pub(crate) component: ComponentName,
+    /// What is run already with the same revision stays as it is.
+    pub(crate) revision: Digest,
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: IndexMap<String, String>,
+    pub(crate) working_directory: PathBuf,
+    pub(crate) log: PathBuf,
+    pub(crate) ports: Vec<u16>,
+    pub(crate) readiness: ReadyWhen,
+    pub(crate) ready_within_seconds: u32,
+    pub(crate) restart: RestartPolicy,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) stop_grace_seconds: u32,
+}
+
+/// How one sees that a program can be used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReadyWhen {
+    /// It has run for a second.
+    Running,
+    /// The port accepts a connection.
+    Port(u16),
+    /// A request is answered with one of the statuses.
+    Http { port: u16, path: String, statuses: Vec<u16> },
+}
+
+/// An edge with all ports resolved.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct EdgeOrder {
+    pub(crate) node: NodeId,
+    pub(crate) component: ComponentName,
+    pub(crate) revision: Digest,
+    pub(crate) spec: EdgeSpec,
+    pub(crate) ports: IndexMap<PortId, u16>,
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) access_log: PathBuf,
+}
+
+/// How everything is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SupervisorStatus {
+    pub(crate) protocol: u32,
+    pub(crate) version: String,
+    pub(crate) pid: i32,
+    pub(crate) uptime_seconds: u64,
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) programs: IndexMap<NodeId, ProgramStatus>,
+    pub(crate) edges: IndexMap<NodeId, EdgeState>,
+}
+
+/// How a program is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramStatus {
+    /// Its component.
+    pub component: ComponentName,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Its first process, which leads its process group.
+    pub pid: Option<i32>,
+    /// Seconds since its process was started.
+    pub uptime_seconds: Option<u64>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// How it last ended, in words.
+    pub last_end: Option<String>,
+    /// Resident memory of its process group, when asked for.
+    pub memory_bytes: Option<u64>,
+    /// The ports on which it listens.
+    pub ports: Vec<u16>,
+}
+
+/// What a program is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Started and not yet ready.
+    Starting,
+    /// Running and ready.
+    Ready,
+    /// Ended; it is started again after a pause.
+    Pausing,
+    /// Ended, and its restart policy leaves it so.
+    Ended,
+    /// It could not be started, or never got ready.
+    Failed,
+    /// Being stopped, or stopped.
+    Stopped,
+}
+
+/// How an edge is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EdgeState {
+    /// Its component.
+    pub component: ComponentName,
+    /// What it tells about itself.
+    pub status: local_edge::EdgeStatus,
+}
