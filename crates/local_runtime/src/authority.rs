@@ -50,9 +50,8 @@ impl Authority {
         // The key first: a certificate without its key is made anew, a key without certificate too.
         disk::write_atomically(&key_file(folders), key.serialize_pem().as_bytes(), 0o600)?;
         disk::write_atomically(&certificate_file(folders), certificate.as_bytes(), 0o644)?;
-        Self::read(folders)?.ok_or_else(|| {
-            Fault::new(FaultKind::Bug, "making the authority", "what was written cannot be read back")
-        })
+        Self::read(folders)?
+            .ok_or_else(|| Fault::new(FaultKind::Bug, "making the authority", "what was written cannot be read back"))
     }
 
     /// Reads the authority; none when a part of it is missing, damaged or about to end.

@@ -5,7 +5,8 @@ use crate::disk;
 use jiff::{Timestamp, ToSpan as _};
 use model::Fault;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData as _,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    PublicKeyData as _,
 };
 use std::path::{Path, PathBuf};
 use x509_parser::extensions::{GeneralName, ParsedExtension};

@@ -13,12 +13,15 @@ use std::path::Path;
 pub(crate) fn io_fault(doing: &str, path: &Path, error: &io::Error) -> Fault {
     let operation = format!("{doing} {}", path.display());
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Fault::new(FaultKind::NeedsPerson, operation, error).help(format!(
-                "free some space on the file system of {} (`df -h` shows how full it is), then run the same command again",
-                path.display()
-            ))
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Fault::new(
+            FaultKind::NeedsPerson,
+            operation,
+            error,
+        )
+        .help(format!(
+            "free some space on the file system of {} (`df -h` shows how full it is), then run the same command again",
+            path.display()
+        )),
         io::ErrorKind::ReadOnlyFilesystem => Fault::new(FaultKind::NeedsPerson, operation, error)
             .help("make the file system writable, or point the XDG variables at another place"),
         io::ErrorKind::PermissionDenied => Fault::new(FaultKind::Permission, operation, error)

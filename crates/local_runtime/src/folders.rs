@@ -25,16 +25,18 @@ impl UserFolders {
     pub fn new(variables: &Variables) -> Result<Self, Fault> {
         let absolute = |name: &str| variables.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let folder = |name: &str, below_home: &str| {
-            absolute(name).or_else(|| Some(absolute("HOME")?.join(below_home))).map(|base| base.join("landfall")).ok_or_else(
-                || {
+            absolute(name)
+                .or_else(|| Some(absolute("HOME")?.join(below_home)))
+                .map(|base| base.join("landfall"))
+                .ok_or_else(|| {
                     Fault::new(FaultKind::NeedsPerson, "finding the folder for deployments", "HOME is not set")
                         .help(format!("set HOME or {name} to an absolute path"))
-                },
-            )
+                })
         };
-        let runtime = absolute("XDG_RUNTIME_DIR")
-            .filter(|path| path.is_dir())
-            .map_or_else(|| PathBuf::from(format!("/tmp/landfall-{}", nix::unistd::geteuid())), |path| path.join("landfall"));
+        let runtime = absolute("XDG_RUNTIME_DIR").filter(|path| path.is_dir()).map_or_else(
+            || PathBuf::from(format!("/tmp/landfall-{}", nix::unistd::geteuid())),
+            |path| path.join("landfall"),
+        );
         Ok(Self {
             state: folder("XDG_STATE_HOME", ".local/state")?,
             cache: folder("XDG_CACHE_HOME", ".cache")?,
@@ -218,7 +220,8 @@ mod tests {
 
     #[test]
     fn follow_the_xdg_rules() {
-        let folders = UserFolders::new(&variables(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c"), ("XDG_DATA_HOME", "rel")]));
+        let folders =
+            UserFolders::new(&variables(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c"), ("XDG_DATA_HOME", "rel")]));
         let folders = folders.unwrap();
         assert_eq!(folders.state, Path::new("/h/.local/state/landfall"));
         assert_eq!(folders.cache, Path::new("/c/landfall"));

@@ -54,7 +54,8 @@ impl Listeners {
         for process in Process::all() {
             let Ok(files) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else { continue };
             let holds = files.flatten().any(|file| {
-                fs::read_link(file.path()).is_ok_and(|target| wanted.iter().any(|socket| target.as_os_str() == socket.as_str()))
+                fs::read_link(file.path())
+                    .is_ok_and(|target| wanted.iter().any(|socket| target.as_os_str() == socket.as_str()))
             });
             if holds {
                 found.push(process.pid);
@@ -105,7 +106,8 @@ mod tests {
 
     #[test]
     fn reads_only_listening_sockets() {
-        let line = "   0: 0100007F:232C 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 0 100";
+        let line =
+            "   0: 0100007F:232C 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 0 100";
         assert_eq!(parse_line(line), Some((9004, 4242)));
         assert_eq!(parse_line(&line.replace(" 0A ", " 01 ")), None);
     }

@@ -25,7 +25,9 @@ pub(crate) fn check_version(home: &Home) -> Result<(), Fault> {
         Ok(version) => Err(Fault::new(
             FaultKind::IncompatibleState,
             operation,
-            format!("the deployment was made by a newer landfall (state version {version}; this one knows {STATE_VERSION})"),
+            format!(
+                "the deployment was made by a newer landfall (state version {version}; this one knows {STATE_VERSION})"
+            ),
         )
         .help("install the newer landfall, or take the deployment down with it first")),
         Err(_) => Err(Fault::new(FaultKind::IncompatibleState, operation, "it holds no version number").help(format!(

@@ -24,7 +24,8 @@ pub(crate) fn choose(
     wanted: &IndexMap<PortId, PortRequest>,
     given: &IndexMap<PortId, u16>,
 ) -> Result<IndexMap<PortId, u16>, Fault> {
-    let mut taken = Taken { claims: claims_of_others(folders, home)?, ours: given.clone(), listeners: Listeners::now() };
+    let mut taken =
+        Taken { claims: claims_of_others(folders, home)?, ours: given.clone(), listeners: Listeners::now() };
     let mut chosen = IndexMap::new();
     // Exact wishes first, so that nobody else's preference takes their number.
     let rank = |request: &PortRequest| match request.wish {
@@ -83,11 +84,6 @@ pub(crate) fn check_free(port: &PortId, number: u16) -> Result<(), Fault> {
         None => Ok(()),
         Some(reason) => Err(stranger(port, number, reason)),
     }
-}
-
-/// Who listens on a port, when it is none of `ours`.
-pub(crate) fn is_listened(number: u16) -> bool {
-    Listeners::now().has(number)
 }
 
 enum Reason {
@@ -159,9 +155,8 @@ fn stranger(port: &PortId, number: u16, reason: Reason) -> Fault {
         Reason::Stranger(owner) => Fault::new(FaultKind::NeedsPerson, operation, format!("it is taken by {owner}"))
             .help("stop that process, or choose another number in the manifest"),
         Reason::NotAllowed => {
-            Fault::new(FaultKind::Permission, operation, "only root may listen on numbers below 1024 here").help(
-                "choose a number from 1024 on, or allow it with `sysctl net.ipv4.ip_unprivileged_port_start`",
-            )
+            Fault::new(FaultKind::Permission, operation, "only root may listen on numbers below 1024 here")
+                .help("choose a number from 1024 on, or allow it with `sysctl net.ipv4.ip_unprivileged_port_start`")
         }
         Reason::Deployment(other) => {
             Fault::new(FaultKind::NeedsPerson, operation, format!("it belongs to the deployment `{other}`"))

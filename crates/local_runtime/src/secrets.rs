@@ -47,8 +47,9 @@ impl Secrets<'_> {
                 let (value, warning) = match self.given(node, source) {
                     Ok(given) => given,
                     // Another shell may run `up` again without the variable: what was given once is kept.
-                    Err(_) if matches!(source, SecretSource::Environment(name) if self.variables.get(name).is_none())
-                        && self.is_as_described(node, spec)? =>
+                    Err(_)
+                        if matches!(source, SecretSource::Environment(name) if self.variables.get(name).is_none())
+                            && self.is_as_described(node, spec)? =>
                     {
                         return Ok("kept".to_owned());
                     }
@@ -98,8 +99,12 @@ impl Secrets<'_> {
         };
         let path = self.home.secret(node)?.join(name);
         let bytes = disk::read(&path)?.ok_or_else(|| {
-            Fault::new(FaultKind::Permanent, format!("reading the secret {node}"), format!("{} is not there", path.display()))
-                .help("run `landfall up` again; it makes what is missing")
+            Fault::new(
+                FaultKind::Permanent,
+                format!("reading the secret {node}"),
+                format!("{} is not there", path.display()),
+            )
+            .help("run `landfall up` again; it makes what is missing")
         })?;
         String::from_utf8(bytes).map(Secret::new).map_err(|_| {
             Fault::new(FaultKind::Permanent, format!("reading the secret {node}"), "the stored value is no text")
@@ -140,7 +145,8 @@ impl Secrets<'_> {
     /// Reads a given secret; the second half is a warning.
     fn given(&self, node: &NodeId, source: &SecretSource) -> Result<(Secret, Option<String>), Fault> {
         let operation = format!("reading the secret {node}");
-        let refuse = |cause: String, help: String| Err(Fault::new(FaultKind::NeedsPerson, &operation, cause).help(help));
+        let refuse =
+            |cause: String, help: String| Err(Fault::new(FaultKind::NeedsPerson, &operation, cause).help(help));
         match source {
             SecretSource::Environment(name) => match self.variables.get(name) {
                 None => refuse(
@@ -167,13 +173,20 @@ impl Secrets<'_> {
                 if mode & 0o007 != 0 {
                     return refuse(
                         format!("every user of this machine can read {} (mode {mode:04o})", path.display()),
-                        format!("protect it with `chmod 600 {}`; if others may have seen it, change the value", path.display()),
+                        format!(
+                            "protect it with `chmod 600 {}`; if others may have seen it, change the value",
+                            path.display()
+                        ),
                     );
                 }
-                let warning = (mode & 0o070 != 0)
-                    .then(|| format!("given; its group can read {} (mode {mode:04o}), consider `chmod 600`", path.display()));
+                let warning = (mode & 0o070 != 0).then(|| {
+                    format!("given; its group can read {} (mode {mode:04o}), consider `chmod 600`", path.display())
+                });
                 let Ok(mut text) = String::from_utf8(bytes) else {
-                    return refuse(format!("{} is no UTF-8 text", path.display()), "encode it, for example with base64".to_owned());
+                    return refuse(
+                        format!("{} is no UTF-8 text", path.display()),
+                        "encode it, for example with base64".to_owned(),
+                    );
                 };
                 if text.ends_with('\n') {
                     text.pop();

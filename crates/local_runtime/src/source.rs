@@ -71,7 +71,11 @@ pub(crate) fn ensure(home: &Home, node: &NodeId, spec: &SourceSpec, manifest_fol
         }
     }
     evidence(&to).ok_or_else(|| {
-        Fault::new(FaultKind::Transient, format!("copying {}", from.display()), "the copy disappeared while it was made")
+        Fault::new(
+            FaultKind::Transient,
+            format!("copying {}", from.display()),
+            "the copy disappeared while it was made",
+        )
     })
 }
 
@@ -132,7 +136,8 @@ fn walk(root: &Path, below: &Path, found: &mut Vec<Entry>) -> Result<(), Fault> 
     list.sort_by_key(fs::DirEntry::file_name);
     for entry in list {
         let name = entry.file_name();
-        if SKIPPED.iter().any(|skipped| name == *skipped) || Path::new(&name).extension().is_some_and(|it| it == "pyc") {
+        if SKIPPED.iter().any(|skipped| name == *skipped) || Path::new(&name).extension().is_some_and(|it| it == "pyc")
+        {
             continue;
         }
         let name = below.join(name);
@@ -187,7 +192,9 @@ fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
     for entry in list {
         let (source, target) = (from.join(&entry.name), to.join(&entry.name));
         let copied = match &entry.kind {
-            Kind::Folder => fs::create_dir(&target).and_then(|()| fs::set_permissions(&target, Permissions::from_mode(0o700))),
+            Kind::Folder => {
+                fs::create_dir(&target).and_then(|()| fs::set_permissions(&target, Permissions::from_mode(0o700)))
+            }
             Kind::Link(to) => std::os::unix::fs::symlink(to, &target),
             Kind::File { executable } => fs::copy(&source, &target).and_then(|_| {
                 fs::set_permissions(&target, Permissions::from_mode(if *executable { 0o700 } else { 0o600 }))

@@ -115,7 +115,16 @@ impl Installer<'_> {
             }
             None => {
                 let mut command = self.command(&self.python());
-                command.args(["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]);
+                command.args([
+                    "-I",
+                    "-m",
+                    "pip",
+                    "install",
+                    "--no-input",
+                    "--disable-pip-version-check",
+                    "--progress-bar",
+                    "off",
+                ]);
                 // Each retry doubles its pause: with five of them a machine without network waits for minutes.
                 if self.variables.get("PIP_RETRIES").is_none() {
                     command.args(["--retries", "2"]);
@@ -210,25 +219,34 @@ impl Installer<'_> {
             "Failed to fetch",
             "dns error",
         ];
-        const UNKNOWN: &[&str] =
-            &["No matching distribution found", "was not found in the package registry", "no version of", "there are no versions of"];
+        const UNKNOWN: &[&str] = &[
+            "No matching distribution found",
+            "was not found in the package registry",
+            "no version of",
+            "there are no versions of",
+        ];
         let has = |words: &[&str]| ended.tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
         let words = ended.tail.iter().rev().find(|line| line.contains("ERROR") || line.contains("error:"));
         let words = words.or_else(|| ended.tail.iter().rev().find(|line| !line.trim().is_empty()));
-        let words = words.map_or_else(|| format!("{tool} ended with {}", ended.status), |line| format!("{tool} says: {}", line.trim()));
+        let words = words.map_or_else(
+            || format!("{tool} ended with {}", ended.status),
+            |line| format!("{tool} says: {}", line.trim()),
+        );
         let fault = if has(&["No space left on device", "Disk quota exceeded", "os error 28"]) {
             let folder = self.folder.parent().unwrap_or(self.folder).display();
             Fault::new(FaultKind::NeedsPerson, operation, format!("the disk is full ({words})")).help(format!(
                 "free some space on the file system of {folder} or of TMPDIR (`df -h` shows how full they are), then run the same command again"
             ))
         } else if has(UNREACHABLE) {
-            Fault::new(FaultKind::NeedsPerson, operation, format!("the package index cannot be reached ({words})")).help(
-                "check the network; behind a proxy set HTTPS_PROXY, for an index of your own PIP_INDEX_URL, \
+            Fault::new(FaultKind::NeedsPerson, operation, format!("the package index cannot be reached ({words})"))
+                .help(
+                    "check the network; behind a proxy set HTTPS_PROXY, for an index of your own PIP_INDEX_URL, \
                  for a certificate of your own PIP_CERT; then run the same command again",
-            )
+                )
         } else if has(UNKNOWN) {
-            Fault::new(FaultKind::NeedsPerson, operation, words)
-                .help("correct the name or the version in `python.packages`; `pip index versions NAME` lists what there is")
+            Fault::new(FaultKind::NeedsPerson, operation, words).help(
+                "correct the name or the version in `python.packages`; `pip index versions NAME` lists what there is",
+            )
         } else if has(&["ResolutionImpossible", "conflicting dependencies", "No solution found"]) {
             Fault::new(FaultKind::NeedsPerson, operation, words)
                 .help("the packages or constraints contradict each other; loosen one of the versions named below")
@@ -254,7 +272,17 @@ impl Drop for Group {
 /// The lines of pip and uv that tell how far it is.
 fn worth_telling(line: &str) -> Option<String> {
     let line = line.trim();
-    let told = ["Collecting ", "Downloading ", "Building ", "Installing ", "Preparing ", "Resolved ", "Prepared ", "Installed ", "Using cached "];
+    let told = [
+        "Collecting ",
+        "Downloading ",
+        "Building ",
+        "Installing ",
+        "Preparing ",
+        "Resolved ",
+        "Prepared ",
+        "Installed ",
+        "Using cached ",
+    ];
     if !told.iter().any(|start| line.starts_with(start)) {
         return None;
     }
@@ -273,7 +301,8 @@ mod tests {
     fn meant(line: &str) -> Fault {
         let variables = Variables::default();
         let installer = Installer { folder: Path::new("/c/env"), variables: &variables, progress: &|_| {} };
-        let ended = Ended { status: ExitStatus::from_raw(256), tail: vec![line.to_owned(), "ERROR: it failed".to_owned()] };
+        let ended =
+            Ended { status: ExitStatus::from_raw(256), tail: vec![line.to_owned(), "ERROR: it failed".to_owned()] };
         installer.refusal("installing", "pip", &ended)
     }
 

@@ -97,8 +97,7 @@ impl Child {
                 status = timeout(Duration::from_secs(1), self.process.wait()).await.ok().and_then(Result::ok);
             }
             let lives = |process: &Process| {
-                !process.is_zombie()
-                    && (process.group == self.group || process.is_marked(&self.mark, Some(&self.node)))
+                !process.is_zombie() && (process.group == self.group || process.is_marked(&self.mark, Some(&self.node)))
             };
             if !Process::all().iter().any(lives) || Instant::now() > until {
                 break;
@@ -147,8 +146,10 @@ fn refusal(operation: &str, program: &str, order: &ProgramOrder, error: &io::Err
             operation,
             format!("its working directory {} does not exist", order.working_directory.display()),
         ),
-        io::ErrorKind::NotFound => Fault::new(FaultKind::NeedsPerson, operation, format!("there is no program `{program}`"))
-            .help("correct the first word of `command`, or install the program"),
+        io::ErrorKind::NotFound => {
+            Fault::new(FaultKind::NeedsPerson, operation, format!("there is no program `{program}`"))
+                .help("correct the first word of `command`, or install the program")
+        }
         io::ErrorKind::PermissionDenied => {
             Fault::new(FaultKind::NeedsPerson, operation, format!("`{program}` may not be executed"))
                 .help(format!("make it executable: chmod +x {program}"))

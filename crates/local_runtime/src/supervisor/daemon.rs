@@ -180,7 +180,9 @@ impl Daemon {
             let reply = match serde_json::from_slice::<Request>(&line) {
                 Ok(request) if request.protocol == PROTOCOL => self.answer(request.ask, &mut writer).await,
                 // What never changes its form is answered whoever asks.
-                Ok(Request { ask: ask @ (Ask::Status { .. } | Ask::Shutdown), .. }) => self.answer(ask, &mut writer).await,
+                Ok(Request { ask: ask @ (Ask::Status { .. } | Ask::Shutdown), .. }) => {
+                    self.answer(ask, &mut writer).await
+                }
                 _ => Reply::OtherProtocol(PROTOCOL),
             };
             if send(&mut writer, &reply).await.is_err() {
@@ -244,11 +246,16 @@ impl Daemon {
                 }
                 Phase::Ended => return Ok("ran to its end".to_owned()),
                 Phase::Failed => {
-                    let unknown = || Fault::new(FaultKind::Bug, format!("starting {node}"), "it failed for no known reason");
+                    let unknown =
+                        || Fault::new(FaultKind::Bug, format!("starting {node}"), "it failed for no known reason");
                     return Err(fault.unwrap_or_else(unknown));
                 }
                 Phase::Stopped => {
-                    return Err(Fault::new(FaultKind::Interrupted, format!("starting {node}"), "it was stopped meanwhile"));
+                    return Err(Fault::new(
+                        FaultKind::Interrupted,
+                        format!("starting {node}"),
+                        "it was stopped meanwhile",
+                    ));
                 }
                 Phase::Starting | Phase::Pausing if began.elapsed() > patience => {
                     let cause = format!("it was not ready within {} s: {seen}", patience.as_secs());

@@ -27,7 +27,9 @@ impl Edges {
     /// where that is possible.
     pub(crate) async fn start(&mut self, order: EdgeOrder) -> Result<String, Fault> {
         let config = config(&order)?;
-        if let Some((before, edge)) = self.running.get(&order.node).map(|(before, edge)| (before.revision.clone(), edge.clone())) {
+        if let Some((before, edge)) =
+            self.running.get(&order.node).map(|(before, edge)| (before.revision.clone(), edge.clone()))
+        {
             if before == order.revision {
                 return Ok("listens already".to_owned());
             }
@@ -64,7 +66,8 @@ impl Edges {
 
     /// How the edges are.
     pub(crate) fn status(&self) -> IndexMap<NodeId, EdgeState> {
-        let state = |order: &EdgeOrder, edge: &Edge| EdgeState { component: order.component.clone(), status: edge.status() };
+        let state =
+            |order: &EdgeOrder, edge: &Edge| EdgeState { component: order.component.clone(), status: edge.status() };
         self.running.iter().map(|(node, (order, edge))| (node.clone(), state(order, edge))).collect()
     }
 

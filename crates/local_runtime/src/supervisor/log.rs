@@ -71,7 +71,9 @@ impl Log {
     /// Adds a line of the supervisor's own.
     pub(crate) fn note(&mut self, text: &str) {
         let start = if self.at_line_start { "" } else { "\n" };
-        self.write(format!("{start}[landfall] {} {text}\n", jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")).as_bytes());
+        self.write(
+            format!("{start}[landfall] {} {text}\n", jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")).as_bytes(),
+        );
     }
 
     /// The last lines since `forget`, oldest first.

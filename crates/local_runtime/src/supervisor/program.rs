@@ -277,7 +277,8 @@ fn in_words(end: &End) -> String {
         End::Exited(status) => match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with status {code}"),
             (None, Some(signal)) => {
-                let name = nix::sys::signal::Signal::try_from(signal).map_or_else(|_| signal.to_string(), |it| it.to_string());
+                let name =
+                    nix::sys::signal::Signal::try_from(signal).map_or_else(|_| signal.to_string(), |it| it.to_string());
                 format!("killed by {name}")
             }
             (None, None) => "ended".to_owned(),

@@ -76,9 +76,10 @@ fn check_owner(port: u16, group: i32) -> Result<(), String> {
         Process::find(*pid).is_some_and(|process| process.group == group || Some(process.session) == session)
     };
     match owners.iter().find(|pid| !is_ours(pid)) {
-        Some(stranger) if !owners.iter().any(is_ours) => {
-            Err(format!("port {port} is answered by process {stranger} ({}), not by this program", Process::command(*stranger)))
-        }
+        Some(stranger) if !owners.iter().any(is_ours) => Err(format!(
+            "port {port} is answered by process {stranger} ({}), not by this program",
+            Process::command(*stranger)
+        )),
         _ => Ok(()),
     }
 }
