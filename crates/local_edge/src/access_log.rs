@@ -155,6 +155,7 @@ pub(crate) struct Record {
     path: String,
     version: Version,
     status: StatusCode,
+    received: u64,
     sent: u64,
     upload: Option<Arc<UploadSource>>,
     backend: Option<String>,
@@ -180,6 +181,7 @@ impl Record {
             path,
             version: request.version(),
             status: StatusCode::OK,
+            received: 0,
             sent: 0,
             upload: None,
             backend: None,
@@ -205,6 +207,11 @@ impl Record {
         self.sent = self.sent.saturating_add(bytes);
     }
 
+    /// Bytes that came other than in the request's body.
+    pub(crate) fn received(&mut self, bytes: u64) {
+        self.received = bytes;
+    }
+
     pub(crate) fn note(&mut self, note: &'static str) {
         self.note = Some(note);
     }
@@ -216,7 +223,7 @@ impl Record {
     fn line(&self) -> String {
         let Self { time, client, method, path, version, sent, .. } = self;
         let status = self.status.as_u16();
-        let received = self.upload.as_ref().map_or(0, |upload| upload.received());
+        let received = self.received + self.upload.as_ref().map_or(0, |upload| upload.received());
         let milliseconds = self.started.elapsed().as_secs_f64() * 1000.0;
         let backend = self.backend.as_deref().unwrap_or("-");
         let mut line = format!(

@@ -15,6 +15,8 @@ pub(crate) struct Activity {
     exchanges: AtomicUsize,
     /// Whether bytes between two requests begin the next header (HTTP/1) or may mean anything (HTTP/2).
     bytes_begin_header: AtomicBool,
+    read: AtomicU64,
+    written: AtomicU64,
     /// Whether the answer was given without reading all of the request's body.
     unread_upload: AtomicBool,
 }
@@ -39,12 +41,15 @@ impl Activity {
             header_since: AtomicU64::new(1),
             exchanges: AtomicUsize::new(0),
             bytes_begin_header: AtomicBool::new(http1),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             unread_upload: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn byte_read(&self) {
-        let now = self.byte_written();
+    pub(crate) fn bytes_read(&self, count: usize) {
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        let now = self.touch();
         if self.bytes_begin_header.load(Ordering::Relaxed)
             && self.exchanges.load(Ordering::Relaxed) == 0
             && self.header_since.load(Ordering::Relaxed) == 0
@@ -53,7 +58,17 @@ impl Activity {
         }
     }
 
-    pub(crate) fn byte_written(&self) -> u64 {
+    pub(crate) fn bytes_written(&self, count: usize) {
+        self.written.fetch_add(count as u64, Ordering::Relaxed);
+        self.touch();
+    }
+
+    /// Bytes read and written so far.
+    pub(crate) fn traffic(&self) -> (u64, u64) {
+        (self.read.load(Ordering::Relaxed), self.written.load(Ordering::Relaxed))
+    }
+
+    fn touch(&self) -> u64 {
         let now = self.now();
         self.last_byte.store(now, Ordering::Relaxed);
         now
@@ -66,7 +81,7 @@ impl Activity {
     }
 
     pub(crate) fn end_exchange(&self) {
-        self.byte_written();
+        self.touch();
         self.exchanges.fetch_sub(1, Ordering::Relaxed);
     }
 

@@ -79,7 +79,6 @@ impl Bound {
 
 async fn accept_all(socket: TcpListener, role: ListenerRole, proxy: Arc<Proxy>, permits: Arc<Semaphore>) {
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let (stream, address) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -91,6 +90,8 @@ async fn accept_all(socket: TcpListener, role: ListenerRole, proxy: Arc<Proxy>, 
             }
         };
         let _ = stream.set_nodelay(true);
+        // The accepted one waits here, more in the system's queue.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let counted = Counted::new(&proxy.connections, permit);
         let tasks = &proxy.tasks;
         match role {

@@ -35,18 +35,23 @@ impl<S, H> Watched<S, H> {
 impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Watched<S, H> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
-            self.activity.byte_read();
+        let result = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
+        let count = buf.filled().len() - before;
+        if count > 0 {
+            self.activity.bytes_read(count);
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(match result {
+            // Many clients leave TLS without saying so. HTTP knows by itself whether a message is complete.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            other => other,
+        })
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
-        self.activity.byte_written();
+        self.activity.bytes_written(written);
         Poll::Ready(Ok(written))
     }
 
@@ -56,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs))?;
-        self.activity.byte_written();
+        self.activity.bytes_written(written);
         Poll::Ready(Ok(written))
     }
 

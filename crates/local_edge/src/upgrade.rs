@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,30 +77,36 @@ impl Upgrade {
         let ended = proxy.ended.clone();
         proxy.tasks.spawn(async move {
             let _lease = lease;
-            let joined = ended.run_until_cancelled(join(client_side, backend_side, patience)).await;
-            match joined {
-                Some(Ok((_, sent))) => {
-                    record.sent(sent);
-                    record.complete();
-                }
+            let activity = Arc::new(Activity::new(false));
+            let joined = join(client_side, backend_side, patience, &activity);
+            match ended.run_until_cancelled(joined).await {
+                Some(Ok(_)) => record.complete(),
+                Some(Err(error)) if error.kind() == ErrorKind::TimedOut => record.note("idle"),
                 Some(Err(_)) => record.note("broken-off"),
                 None => record.note("edge-stopped"),
             }
+            let (sent, received) = activity.traffic();
+            record.sent(sent);
+            record.received(received);
         });
         Response::from_parts(head, Download::upgraded())
     }
 }
 
-async fn join(client: OnUpgrade, backend: OnUpgrade, patience: Duration) -> std::io::Result<(u64, u64)> {
+/// Passes bytes both ways until both sides have ended or none says anything for too long.
+async fn join(
+    client: OnUpgrade,
+    backend: OnUpgrade,
+    patience: Duration,
+    activity: &Arc<Activity>,
+) -> std::io::Result<(u64, u64)> {
     let (client, backend) = tokio::try_join!(client, backend).map_err(std::io::Error::other)?;
-    let activity = Arc::new(Activity::new(false));
-    activity.begin_exchange();
     let mut client = TokioIo::new(client);
-    let mut backend = Watched::new(TokioIo::new(backend), Arc::clone(&activity), ());
+    let mut backend = Watched::new(TokioIo::new(backend), Arc::clone(activity), ());
     let copy = tokio::io::copy_bidirectional_with_sizes(&mut client, &mut backend, BUFFER, BUFFER);
     tokio::select! {
         result = copy => result,
-        () = silence(&activity, patience) => Err(std::io::ErrorKind::TimedOut.into()),
+        () = silence(activity, patience) => Err(ErrorKind::TimedOut.into()),
     }
 }
 

@@ -160,7 +160,11 @@ async fn respond(name: &'static str, seen: &Arc<Seen>, request: Request<Incoming
             let pieces = futures_util::stream::iter([
                 Ok(Frame::data(Bytes::from_static(b"half"))),
                 Err(std::io::Error::other("broken")),
-            ]);
+            ])
+            .then(|frame| async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                frame
+            });
             Response::new(BoxBody::new(StreamBody::new(pieces)))
         }
         "/sleep" => {
