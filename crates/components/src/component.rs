@@ -1,6 +1,7 @@
 //! What a component kind is.
 
 use crate::context::{LocalContext, ValidationContext};
+use crate::together::Facts;
 use model::{ComponentName, FindingCode, Findings, ManifestPath};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,11 @@ pub trait Component: 'static {
 
     /// The names of what others may refer to as `${component.export}`.
     fn exports(valid: &Self::Valid) -> Vec<ExportName>;
+
+    /// What rules between components need to know of it; [`crate::together`] holds these rules.
+    fn facts(_valid: &Self::Valid) -> Facts {
+        Facts::default()
+    }
 
     /// Adds nodes, ports, exports, outputs and probes to the process graph.
     fn realise_locally(valid: &Self::Valid, cx: &mut LocalContext<'_>);
@@ -90,6 +96,7 @@ pub struct ValidComponent {
     valid: Box<dyn Any + Send + Sync>,
     requires: fn(&(dyn Any + Send + Sync)) -> Vec<Need>,
     exports: fn(&(dyn Any + Send + Sync)) -> Vec<ExportName>,
+    facts: fn(&(dyn Any + Send + Sync)) -> Facts,
     realise_locally: fn(&(dyn Any + Send + Sync), &mut LocalContext<'_>),
 }
 
@@ -104,6 +111,12 @@ impl ValidComponent {
     #[must_use]
     pub fn exports(&self) -> Vec<ExportName> {
         (self.exports)(&*self.valid)
+    }
+
+    /// [`Component::facts`].
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        (self.facts)(&*self.valid)
     }
 
     /// [`Component::realise_locally`].
@@ -146,6 +159,7 @@ impl<C: Component> ErasedComponent for Erased<C> {
             valid: Box::new(valid),
             requires: |valid| C::requires(downcast::<C>(valid)),
             exports: |valid| C::exports(downcast::<C>(valid)),
+            facts: |valid| C::facts(downcast::<C>(valid)),
             realise_locally: |valid, cx| C::realise_locally(downcast::<C>(valid), cx),
         }))
     }

@@ -1,9 +1,18 @@
 //! One folder per component kind. Pure: a component turns what was said into what makes sense,
 //! and that into nodes of a process graph and probes. Components meet only through exports.
 
+mod command_line;
 pub mod component;
 pub mod context;
+mod edge;
+mod network;
+mod path_rules;
+pub mod probes;
 pub mod reference;
 pub mod registry;
+pub mod said;
+mod secret;
+mod service;
+pub mod together;
 
 pub use component::Component;

@@ -78,6 +78,21 @@ impl ReferenceText {
         Ok(Self(pieces))
     }
 
+    /// The text with something in the place of each reference.
+    pub fn with(&self, mut fill: impl FnMut(&Reference) -> String) -> String {
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Literal(literal) => literal.clone(),
+            Piece::Reference(reference) => fill(reference),
+        });
+        pieces.collect()
+    }
+
+    /// The text as it was meant: references as they are written, `$${` as `${`.
+    #[must_use]
+    pub fn literal(&self) -> String {
+        self.with(ToString::to_string)
+    }
+
     /// The references in order.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.0.iter().filter_map(|piece| match piece {

@@ -23,6 +23,8 @@ pub struct TemplateProblem {
 pub struct Usage {
     /// The variables, each with the attributes that follow it, as `parameters.domain`, in order of their names.
     pub variables: BTreeSet<String>,
+    /// Whether it writes keys that are derived here, so that its text is a secret.
+    pub derives_keys: bool,
 }
 
 impl Usage {
@@ -74,7 +76,10 @@ pub fn usage(name: &str, text: &str) -> Usage {
     let Ok(template) = engine.template_from_named_str(name, text) else { return Usage::default() };
     let functions: BTreeSet<&str> = engine.globals().map(|(name, _)| name).collect();
     let variables = template.undeclared_variables(true).into_iter();
-    Usage { variables: variables.filter(|used| !functions.contains(used.as_str())).collect() }
+    Usage {
+        variables: variables.filter(|used| !functions.contains(used.as_str())).collect(),
+        derives_keys: names(text).iter().any(|name| name.role == Role::Function && name.text == "random_key"),
+    }
 }
 
 /// Where a template first names a variable, as `parameters.domain`.
@@ -151,6 +156,7 @@ mod tests {
         let usage = usage("t", text);
         assert_eq!(usage.variables.iter().map(String::as_str).collect::<Vec<_>>(), ["parameters.domain", "users"]);
         assert!(usage.uses("parameters") && usage.uses("users") && !usage.uses("port"));
+        assert!(usage.derives_keys);
         assert_eq!(place_of(text, "parameters.domain"), Some((1, 3..20)));
     }
 }

@@ -1,0 +1,103 @@
+//! The network in which the components live.
+
+use crate::component::{Component, ExportName, Need};
+use crate::context::{LocalContext, ValidationContext};
+use crate::said::report;
+use model::{FindingCode, Findings, Severity};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The network in which the components of a deployment live, closed to everything that is not
+/// stated. On this machine it is the loopback interface: services listen on 127.0.0.1 alone, and
+/// a probe of each of them proves it. In a cloud it is a network of its own.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct NetworkSpec {
+    /// Over how many availability zones it spreads, 1 to 6. Has no meaning on this machine.
+    #[schemars(range(min = 1, max = 6))]
+    #[serde(default = "two_zones")]
+    pub zones: u8,
+    /// How components reach the internet. Has no meaning on this machine.
+    #[serde(default)]
+    #[expect(dead_code, reason = "has a meaning only where there is a cloud")]
+    pub egress: Egress,
+}
+
+fn two_zones() -> u8 {
+    2
+}
+
+/// How components reach the internet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Egress {
+    /// Through address translation; nothing comes in that way.
+    #[default]
+    Nat,
+    /// Not at all.
+    None,
+    /// Only to the cloud's own services.
+    Endpoints,
+}
+
+/// A network that makes sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ValidNetwork;
+
+const NET001: FindingCode = FindingCode {
+    code: "NET001",
+    title: "a number of zones that no region has",
+    explanation: "A network spreads over 1 to 6 availability zones of its region. Two are enough for a deployment that \
+                  survives the loss of one.",
+    severity: Severity::Error,
+};
+const NET002: FindingCode = FindingCode {
+    code: "NET002",
+    title: "a network in a single zone",
+    explanation: "Load balancers and managed databases want two availability zones; in one zone they cannot be created. \
+                  On this machine zones have no meaning.",
+    severity: Severity::Warning,
+};
+
+pub(crate) struct Network;
+
+impl Component for Network {
+    const KIND: &'static str = "network";
+    const ABOUT: &'static str = "The network in which the components live, closed to everything that is not stated.";
+    const EXAMPLE: &'static str = include_str!("example.yaml");
+    const CODES: &'static [&'static FindingCode] = &[&NET001, &NET002];
+    type Spec = NetworkSpec;
+    type Valid = ValidNetwork;
+
+    fn validate(spec: NetworkSpec, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<ValidNetwork> {
+        let at = cx.at.key("zones");
+        match spec.zones {
+            1 if !cx.is_local => {
+                report(findings, &NET002, &at, "a network in one zone holds no load balancer", "write `zones: 2`");
+            }
+            1..=6 => {}
+            other => {
+                report(
+                    findings,
+                    &NET001,
+                    &at,
+                    format!("{other} zones are not possible"),
+                    "write 1 to 6, as `zones: 2`",
+                );
+                return None;
+            }
+        }
+        Some(ValidNetwork)
+    }
+
+    fn requires(_: &ValidNetwork) -> Vec<Need> {
+        Vec::new()
+    }
+
+    fn exports(_: &ValidNetwork) -> Vec<ExportName> {
+        Vec::new()
+    }
+
+    /// The loopback interface is there; services bind to it and prove it themselves.
+    fn realise_locally(_: &ValidNetwork, _: &mut LocalContext<'_>) {}
+}
