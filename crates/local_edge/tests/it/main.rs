@@ -1,5 +1,7 @@
 //! The edge against real clients and servers on loopback.
 
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
 mod balancing;
 mod basics;
 mod hostile;
