@@ -16,32 +16,32 @@ macro_rules! codes {
 }
 
 codes! {
-    INVALID_COMPONENT_NAME "CMP001" Error
+    INVALID_COMPONENT_NAME "COM001" Error
         "a component's name is not valid"
         "Names of components become parts of host names, paths and resource names, so they have one form everywhere: \
          they start with a lower-case letter and have at most 40 of a-z, 0-9 and '-', with no '-' at the end. `self` \
          is reserved: it means the component itself in references.";
-    UNKNOWN_KIND "CMP002" Error
+    UNKNOWN_KIND "COM002" Error
         "a component has a kind that does not exist"
         "The word after `kind:` chooses what a component is and which keys it takes. `landfall schema` and the manifest \
          reference list all kinds.";
-    MISSING_KIND "CMP003" Error
+    MISSING_KIND "COM003" Error
         "a component has no kind"
         "Each component says what it is with `kind:`. An environment's overlay may leave it out only for components \
          that exist without the overlay.";
-    UNKNOWN_NEED "CMP004" Error
+    UNKNOWN_NEED "COM004" Error
         "a component needs one that does not exist"
         "A component names another one (in `needs`, in a route, as a target) that is not under `components`. Correct \
          the name or add the component.";
-    WRONG_NEED "CMP005" Error
+    WRONG_NEED "COM005" Error
         "a component needs another kind of component"
         "The named component exists, but is of a kind that cannot do what is asked of it: a route leads to a service, \
          not to a secret.";
-    COMPONENT_CYCLE "CMP006" Error
+    COMPONENT_CYCLE "COM006" Error
         "components need each other in a circle"
         "Each component waits for those that it needs, so none of a circle could ever start. The finding shows the \
          circle; take one of its edges out: a need, a route or a reference.";
-    PORT_CLASH "CMP007" Error
+    PORT_CLASH "COM007" Error
         "two components want the same port"
         "On this machine all components of a deployment share one address, so each needs a port number of its own. \
          Change one of the numbers, or leave it out: then a free one is chosen.";

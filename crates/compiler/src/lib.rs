@@ -6,6 +6,7 @@
 mod application;
 mod codes;
 mod compilation;
+mod editor_schema;
 mod environment;
 mod guarantee;
 mod manifest;
@@ -28,10 +29,10 @@ mod substitute;
 
 pub use application::{Application, Component, Environment};
 pub use compilation::{Compilation, codes, compile};
+pub use editor_schema::json_schema;
 pub use manifest::{Guarantee, Parties, Person, Target};
 pub use options::{LOCAL, Options};
 pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation, ValueSource, ValuesFile};
 pub use parse::{ParsedManifest, parse};
 pub use realise::realise_locally;
 pub use resolve::{Resolution, resolve};
-pub use schema::json_schema;

@@ -107,9 +107,3 @@ pub(crate) fn head() -> Value {
         "additionalProperties": false,
     })
 }
-
-/// One JSON Schema (2020-12) of the whole manifest, for editors.
-#[must_use]
-pub fn json_schema() -> Value {
-    json!({})
-}

@@ -94,14 +94,8 @@ impl<'a> Shape<'a> {
                 .keys()
                 .any(|key| !properties.contains_key(key) && nearest(key, names.iter().copied()) == Some(name));
             if !entries.contains_key(name) && !is_misspelt && !self.uses.is_lost(&path.key(name)) {
-                let about = properties
-                    .get(name)
-                    .map(|schema| self.definitions.follow(schema))
-                    .and_then(|schema| schema.get("description"));
-                let about =
-                    properties.get(name).and_then(|schema| schema.get("description")).or(about).and_then(Value::as_str);
-                let help = match about.and_then(|about| about.lines().next()) {
-                    Some(about) => format!("add `{name}:` ({})", about.trim_end_matches('.')),
+                let help = match properties.get(name).and_then(|schema| self.about(schema)) {
+                    Some(about) => format!("add `{name}:` ({about})"),
                     None => format!("add `{name}:`"),
                 };
                 let finding = Finding::new(
@@ -113,6 +107,15 @@ impl<'a> Shape<'a> {
             }
         }
         self.length(entries.len(), "keys", ("minProperties", "maxProperties"), keywords, path);
+    }
+
+    /// The first sentence of a schema's description, when it is short enough for a help text.
+    fn about(&self, schema: &Value) -> Option<String> {
+        let about =
+            schema.get("description").or_else(|| self.definitions.follow(schema).get("description"))?.as_str()?;
+        let sentence = about.split_once("\n\n").map_or(about, |(first, _)| first).replace('\n', " ");
+        let sentence = sentence.split_once(". ").map_or(sentence.as_str(), |(first, _)| first);
+        Some(sentence.trim_end_matches('.').to_owned()).filter(|sentence| sentence.len() <= 160)
     }
 
     fn list(&mut self, items: &mut [Value], keywords: &Map<String, Value>, path: &ManifestPath) {
@@ -152,12 +155,13 @@ impl<'a> Shape<'a> {
         if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str) {
             if regex_lite::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text)) {
                 let summary = format!("{text:?} has not the expected form");
-                self.report(
-                    &codes::UNMATCHED_PATTERN,
-                    path,
-                    summary,
-                    Some(format!("it must match the pattern `{pattern}`")),
-                );
+                let about =
+                    keywords.get("description").and_then(Value::as_str).and_then(|about| about.split(". ").next());
+                let help = match about {
+                    Some(about) => format!("{}; it must match the pattern `{pattern}`", about.trim_end_matches('.')),
+                    None => format!("it must match the pattern `{pattern}`"),
+                };
+                self.report(&codes::UNMATCHED_PATTERN, path, summary, Some(help));
             }
         }
         self.length(text.chars().count(), "characters", ("minLength", "maxLength"), keywords, path);
@@ -293,9 +297,7 @@ impl<'a> Shape<'a> {
             format.and_then(|format| FORMATS.iter().find(|known| known.name == format)).map(|format| format.example);
         let help = match value {
             Value::Number(_) if example.is_some() => example.map(|example| format!("write it as `{example}`")),
-            Value::Number(_) | Value::Bool(_) if types.contains(&"string") => {
-                Some(format!("put it in quotes: \"{value}\""))
-            }
+            Value::Number(_) | Value::Bool(_) if types.contains(&"string") => Some(in_quotes(value)),
             Value::String(text) if types.contains(&"boolean") && is_old_boolean(text).is_some() => {
                 is_old_boolean(text).map(|value| format!("write `{value}`: YAML 1.2 reads `{text}` as a text"))
             }
@@ -445,6 +447,15 @@ pub(crate) fn shown(value: &Value) -> String {
     const SHOWN: usize = 60;
     let text = value.to_string();
     if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain("...".chars()).collect() }
+}
+
+/// How a number or a truth value becomes a text.
+pub(crate) fn in_quotes(value: &Value) -> String {
+    if value.is_f64() {
+        // `8.40` is read as 8.4, and only the file knows what was written.
+        return "put it in quotes".into();
+    }
+    format!("put it in quotes: \"{value}\"")
 }
 
 /// What YAML 1.1 would have read.

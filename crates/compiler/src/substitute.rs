@@ -177,7 +177,8 @@ impl Substitution<'_> {
         let place = Place::Value(path.clone());
         let literal = format!("write `$${{{name}}}` if the characters themselves are meant");
         let help = match suggest(name, &known, "parameter") {
-            Some(suggestion) => format!("{suggestion} Or {literal}"),
+            Some(suggestion) if suggestion.ends_with('?') => format!("{suggestion} Or {literal}"),
+            Some(suggestion) => format!("{literal}; {suggestion}"),
             None => format!("declare it under `parameters`, or {literal}"),
         };
         let summary = format!("there is no parameter `{name}`");

@@ -28,6 +28,8 @@ pub(super) fn check(
             }
             // What may be forbidden may be left out too.
             (None, None, Some(condition)) if holds(condition, declarations, values).is_some() => {}
+            // That is reported where it is locked.
+            (None, None, _) if declared.locked => {}
             (None, None, _) => {
                 let place = Place::Key(declared.at.clone());
                 let finding = Finding::new(&codes::MISSING_VALUE, place, format!("`{name}` has no value"));

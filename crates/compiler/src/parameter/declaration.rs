@@ -106,7 +106,7 @@ fn declared(said: ParameterDeclaration, at: &ManifestPath, findings: &mut Findin
         let read = values.filter_map(|(index, value)| match r#type.item().read(value) {
             Ok(value) => Some(value),
             Err(help) => {
-                let summary = format!("{value} is no {}", r#type.item().noun());
+                let summary = format!("`one-of` has {value}, which is not {}", r#type.item().noun());
                 let place = Place::Value(at.key("one-of").index(index));
                 findings.push(Finding::new(&codes::UNFIT_RULE, place, summary).help(help));
                 None

@@ -1,5 +1,6 @@
 //! The types of parameters and how values are read as them.
 
+use crate::shape::in_quotes;
 use model::scalar::{Cidr, Domain, Duration, Size};
 use serde_json::Value;
 use std::fmt;
@@ -65,7 +66,7 @@ impl ParameterType {
             (Self::List(item), Value::Array(items)) => items.iter().map(|value| item.read(value)).collect(),
             (Self::List(_), _) => Err("write a list: [a, b]".into()),
             (Self::String, Value::String(text)) => Ok(Value::String(text.clone())),
-            (Self::String, Value::Number(_) | Value::Bool(_)) => Err(format!("put it in quotes: \"{value}\"")),
+            (Self::String, Value::Number(_) | Value::Bool(_)) => Err(in_quotes(value)),
             (Self::Int, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(value.clone()),
             (Self::Int, _) => Err("write a whole number, without quotes".into()),
             (Self::Bool, Value::Bool(_)) => Ok(value.clone()),
@@ -160,14 +161,16 @@ impl ParameterType {
     /// With its article, for messages.
     pub(crate) fn noun(&self) -> String {
         match self {
-            Self::String => "text".into(),
-            Self::Int => "whole number".into(),
-            Self::Bool => "bool".into(),
-            Self::Cidr => "block of addresses".into(),
-            Self::Port => "port number".into(),
-            Self::Secret => "reference to a secret".into(),
-            Self::List(item) => format!("list of {}", item.noun()),
-            other => other.to_string(),
+            Self::String => "a text".into(),
+            Self::Int => "a whole number".into(),
+            Self::Bool => "`true` or `false`".into(),
+            Self::Domain => "a domain".into(),
+            Self::Cidr => "a block of addresses".into(),
+            Self::Port => "a port number".into(),
+            Self::Size => "a size".into(),
+            Self::Duration => "a duration".into(),
+            Self::Secret => "a reference to a secret".into(),
+            Self::List(_) => "a list".into(),
         }
     }
 }

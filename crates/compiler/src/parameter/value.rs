@@ -27,7 +27,9 @@ pub(crate) fn resolve(
     for name in in_order(declarations, given, findings) {
         let (Some(Some(declared)), Some(candidates)) = (declarations.get(&name), given.get(&name)) else { continue };
         let Some(winner) = candidates.first() else { continue };
-        check_use(&name, declared, winner, findings);
+        if !check_use(&name, declared, winner, findings) {
+            continue;
+        }
         if let Some(value) = read(&name, declared, winner, &values, findings) {
             let (r#type, source, place) = (declared.r#type.clone(), winner.source.clone(), winner.place.clone());
             values.insert(name, Some(ParameterValue { r#type, value, source, place }));
@@ -40,9 +42,10 @@ pub(crate) fn resolve(
 }
 
 /// Whether this parameter may be given at all, and by this source.
-fn check_use(name: &str, declared: &Declared, winner: &Candidate, findings: &mut Findings) {
+fn check_use(name: &str, declared: &Declared, winner: &Candidate, findings: &mut Findings) -> bool {
+    let errors = findings.error_count();
     if winner.source == ValueSource::Default {
-        return;
+        return true;
     }
     let place = || winner.place.clone();
     if declared.locked {
@@ -59,6 +62,7 @@ fn check_use(name: &str, declared: &Declared, winner: &Candidate, findings: &mut
         let help = "name the place where it is, `env:NAME` or `file:PATH`, in a values file or in the environment";
         findings.push(Finding::new(&codes::OPEN_SECRET, place(), summary).help(help));
     }
+    findings.error_count() == errors
 }
 
 fn read(
@@ -68,9 +72,23 @@ fn read(
     values: &IndexMap<String, Option<ParameterValue>>,
     findings: &mut Findings,
 ) -> Option<Value> {
-    let read = match &candidate.raw {
-        Raw::Text(text) => declared.r#type.read_text(text),
-        Raw::Plain(value) => declared.r#type.read(value),
+    let place = &candidate.place;
+    match &candidate.raw {
+        Raw::Text(text) => match declared.r#type.read_text(text) {
+            Ok(value) => obeys(name, declared, &value, place, findings).then_some(value),
+            Err(help) => {
+                findings.push(wrong_value(
+                    name,
+                    &declared.r#type,
+                    declared,
+                    &Value::from(text.as_str()),
+                    place.clone(),
+                    help,
+                ));
+                None
+            }
+        },
+        Raw::Plain(value) => read_value(name, declared, value, place, findings),
         Raw::Said(node, at) => {
             let errors = findings.error_count();
             let uses = Uses::default();
@@ -79,19 +97,47 @@ fn read(
             if findings.error_count() > errors {
                 return None;
             }
-            declared.r#type.read(&value?)
+            read_value(name, declared, &value?, place, findings)
         }
-    };
-    match read {
-        Ok(value) => obeys(name, declared, &value, &candidate.place, findings).then_some(value),
+    }
+}
+
+/// Reads a value and checks it against the rules. Items of a list are reported each at its place.
+fn read_value(name: &str, declared: &Declared, value: &Value, place: &Place, findings: &mut Findings) -> Option<Value> {
+    let (r#type, mut wrong) = (&declared.r#type, false);
+    if let (ParameterType::List(item), Value::Array(items)) = (r#type, value) {
+        for (index, value) in items.iter().enumerate() {
+            if let Err(help) = item.read(value) {
+                findings.push(wrong_value(name, item, declared, value, item_place(place, index), help));
+                wrong = true;
+            }
+        }
+    }
+    match r#type.read(value) {
+        Ok(value) => obeys(name, declared, &value, place, findings).then_some(value),
+        Err(_) if wrong => None,
         Err(help) => {
-            findings.push(wrong_value(name, declared, &candidate.raw.shown(), candidate.place.clone(), help));
+            findings.push(wrong_value(name, r#type, declared, value, place.clone(), help));
             None
         }
     }
 }
 
-fn wrong_value(name: &str, declared: &Declared, value: &Value, place: Place, help: String) -> Finding {
+fn item_place(place: &Place, index: usize) -> Place {
+    match place {
+        Place::Value(path) => Place::Value(path.index(index)),
+        elsewhere => elsewhere.clone(),
+    }
+}
+
+fn wrong_value(
+    name: &str,
+    wanted: &ParameterType,
+    declared: &Declared,
+    value: &Value,
+    place: Place,
+    help: String,
+) -> Finding {
     let related = Place::Value(declared.at.key("type"));
     if declared.r#type == ParameterType::Secret {
         let summary = format!("`{name}` must say where the secret is, not hold it");
@@ -103,7 +149,8 @@ fn wrong_value(name: &str, declared: &Declared, value: &Value, place: Place, hel
         Value::Null => "nothing is given".to_owned(),
         value => format!("{} is none", shown(value)),
     };
-    let summary = format!("`{name}` must be a {}, but {what}", declared.r#type.noun());
+    let subject = if *wanted == declared.r#type { format!("`{name}`") } else { format!("each item of `{name}`") };
+    let summary = format!("{subject} must be {}, but {what}", wanted.noun());
     Finding::new(&codes::WRONG_VALUE, place, summary).help(help).related(related, "its type is declared here")
 }
 
@@ -114,7 +161,8 @@ fn obeys(name: &str, declared: &Declared, value: &Value, place: &Place, findings
         Value::Array(items) => items.as_slice(),
         single => std::slice::from_ref(single),
     };
-    for item in items {
+    for (index, item) in items.iter().enumerate() {
+        let place = &if value.is_array() { item_place(place, index) } else { place.clone() };
         if let Some(allowed) = declared.one_of.as_ref().filter(|allowed| !allowed.contains(item)) {
             let texts: Vec<String> =
                 allowed.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
@@ -183,12 +231,7 @@ fn check_unused(
         if won.is_some_and(|won| won.place == place) || !references(node).is_empty() {
             return;
         }
-        match declared.r#type.read(&unescape(node.to_json())) {
-            Ok(value) => {
-                obeys(name, declared, &value, &place, findings);
-            }
-            Err(help) => findings.push(wrong_value(name, declared, &node.to_json(), place, help)),
-        }
+        read_value(name, declared, &unescape(node.to_json()), &place, findings);
     };
     let manifest = ManifestPath::root();
     for entry in root.get("parameters").and_then(Node::entries).unwrap_or_default() {

@@ -1,0 +1,115 @@
+//! `fixtures/invalid/CODE[-name].yaml` holds a manifest that must give a finding of that code; the
+//! file of the same name that ends in `.txt` holds what people are shown. With `UPDATE_FIXTURES=1`
+//! in the environment the texts are written anew.
+//!
+//! A fixture's first lines may say what was given besides: `#! --set name=value`, `#! --env NAME`,
+//! `#! --values TEXT` (with `\n` between lines), `#! VARIABLE=value`, `#! file NAME TEXT`.
+
+use crate::support::{MemoryFiles, TODAY, text_of};
+use compiler::{Compilation, Options, ValuesFile, codes, compile};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Codes whose file is too large to be kept.
+const GENERATED: &[(&str, fn() -> Vec<u8>)] = &[("YML006", || vec![b'#'; 10 << 20])];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/invalid")
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut fixtures: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    fixtures.sort();
+    fixtures
+}
+
+fn code_of(fixture: &Path) -> String {
+    let name = fixture.file_stem().unwrap().to_str().unwrap();
+    name.split('-').next().unwrap().to_owned()
+}
+
+fn compile_fixture(bytes: &[u8]) -> Compilation {
+    let mut files = MemoryFiles::default();
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let settings: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("#! ")).collect();
+    for setting in &settings {
+        if let Some((name, text)) = setting.strip_prefix("file ").and_then(|rest| rest.split_once(' ')) {
+            files = files.with(name, &text.replace("\\n", "\n"));
+        }
+    }
+    let mut options = Options::new(&files, TODAY);
+    for setting in settings {
+        if let Some(given) = setting.strip_prefix("--set ") {
+            options.set.push(given.to_owned());
+        } else if let Some(name) = setting.strip_prefix("--env ") {
+            options.environment = name.to_owned();
+        } else if let Some(values) = setting.strip_prefix("--values ") {
+            let bytes = values.replace("\\n", "\n").into_bytes();
+            options.values = Some(ValuesFile { name: "values.yaml".into(), bytes });
+        } else if let Some((name, value)) = setting.split_once('=').filter(|_| !setting.starts_with("file ")) {
+            options.variables.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    compile("landfall.yaml", bytes, &options)
+}
+
+#[test]
+fn each_fixture_shows_its_finding() {
+    let mut wrong = Vec::new();
+    for fixture in fixtures() {
+        let bytes = fs::read(&fixture).unwrap();
+        let compilation = compile_fixture(&bytes);
+        let code = code_of(&fixture);
+        let text = text_of(&compilation);
+        if !compilation.findings.iter().any(|finding| finding.code.code == code) {
+            wrong.push(format!("{} does not give {code}:\n{text}", fixture.display()));
+        }
+        let expected = fixture.with_extension("txt");
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            fs::write(&expected, &text).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != text {
+            wrong.push(format!("{} shows something else:\n{text}", fixture.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn each_code_has_a_fixture() {
+    let fixtures: BTreeSet<String> = fixtures().iter().map(|fixture| code_of(fixture)).collect();
+    let generated: BTreeSet<&str> = GENERATED.iter().map(|(code, _)| *code).collect();
+    let missing: Vec<_> = codes()
+        .into_iter()
+        .map(|code| code.code)
+        .filter(|code| !fixtures.contains(*code) && !generated.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "no fixture for {missing:?}");
+    let known: BTreeSet<&str> = codes().into_iter().map(|code| code.code).collect();
+    let unknown: Vec<_> = fixtures.iter().filter(|code| !known.contains(code.as_str())).collect();
+    assert!(unknown.is_empty(), "fixtures of unknown codes: {unknown:?}");
+}
+
+#[test]
+fn each_code_stands_for_one_thing() {
+    let codes = codes();
+    assert!(codes.windows(2).all(|pair| pair[0].code < pair[1].code), "sorted, each once");
+    for code in codes {
+        let (letters, digits) = code.code.split_at(3);
+        assert!(letters.bytes().all(|byte| byte.is_ascii_uppercase()), "{}", code.code);
+        assert!(digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()), "{}", code.code);
+        assert!(!code.explanation.is_empty() && !code.title.is_empty(), "{}", code.code);
+    }
+}
+
+#[test]
+fn large_files_are_refused_at_once() {
+    for (code, make) in GENERATED {
+        let bytes = make();
+        let begun = std::time::Instant::now();
+        let compilation = compile_fixture(&bytes);
+        assert!(begun.elapsed().as_millis() < 2000, "{:?}", begun.elapsed());
+        assert_eq!(compilation.findings.iter().map(|finding| finding.code.code).collect::<Vec<_>>(), [*code]);
+    }
+}

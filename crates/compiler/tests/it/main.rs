@@ -1,0 +1,4 @@
+//! Tests of the compiler as its callers see it.
+
+mod invalid;
+mod support;
