@@ -2,8 +2,8 @@
 
 use crate::manifest::{Guarantee, Person, Target};
 use crate::parameter::ParameterValue;
-use crate::probes::ValidProbe;
 use components::component::ValidComponent;
+use components::probes::ValidProbe;
 use indexmap::IndexMap;
 use model::{ComponentName, DeploymentName, Digest, ManifestPath};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub struct Application {
     /// What must hold of the paths between components.
     pub guarantees: Vec<Guarantee>,
     /// The manifest's own probes.
-    pub probes: Vec<ValidProbe>,
+    pub probes: Vec<Probe>,
     /// Changes when anything of what was said changes: the manifest, a parameter's value, a file
     /// that the manifest refers to.
     pub digest: Digest,
@@ -58,6 +58,14 @@ pub struct Component {
     pub valid: ValidComponent,
 }
 
+/// A probe of the manifest that makes sense and whose conditions hold.
+pub struct Probe {
+    /// What was said, parameters replaced.
+    pub said: Value,
+    /// What it means.
+    pub valid: ValidProbe,
+}
+
 impl Application {
     /// The application as versioned JSON, for `--emit application`. Holds no secret: parameters of
     /// that type say only where it is.
@@ -68,7 +76,7 @@ impl Application {
         let components: serde_json::Map<String, Value> =
             self.components.iter().map(|component| (component.name.to_string(), component.to_json())).collect();
         let probes: serde_json::Map<String, Value> =
-            self.probes.iter().map(|probe| (probe.id().to_string(), probe.said().clone())).collect();
+            self.probes.iter().map(|probe| (probe.valid.id().to_string(), probe.said.clone())).collect();
         json!({
             "version": 1,
             "name": self.name,

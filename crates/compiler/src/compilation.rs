@@ -73,9 +73,8 @@ fn add_quoted(sources: &mut Sources, findings: &Findings, options: &Options<'_>)
 /// Every finding code that compiling a manifest can give, sorted.
 #[must_use]
 pub fn codes() -> Vec<&'static FindingCode> {
-    let kinds = registry::KINDS.iter().flat_map(|kind| kind.codes().iter().copied());
     let mut all: Vec<&'static FindingCode> =
-        crate::codes::CODES.iter().copied().chain(yaml::CODES.iter().copied()).chain(kinds).collect();
+        crate::codes::CODES.iter().copied().chain(yaml::CODES.iter().copied()).chain(registry::codes()).collect();
     all.sort_by_key(|code| code.code);
     all.dedup_by_key(|code| code.code);
     all

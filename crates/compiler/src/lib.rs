@@ -17,7 +17,6 @@ mod overlay;
 mod parameter;
 mod parse;
 mod people;
-mod probes;
 mod realise;
 mod recorded_files;
 mod reference;
@@ -27,7 +26,7 @@ mod schema;
 mod shape;
 mod substitute;
 
-pub use application::{Application, Component, Environment};
+pub use application::{Application, Component, Environment, Probe};
 pub use compilation::{Compilation, codes, compile};
 pub use editor_schema::json_schema;
 pub use manifest::{Guarantee, Parties, Person, Target};

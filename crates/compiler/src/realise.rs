@@ -13,5 +13,10 @@ pub fn realise_locally(application: &Application) -> ProcessGraph {
         let mut cx = LocalContext { name: &component.name, at: &component.at, environment, local: &mut local };
         component.valid.realise_locally(&mut cx);
     }
+    for probe in &application.probes {
+        if let Some(probe) = probe.valid.lower(&local) {
+            local.probe(probe);
+        }
+    }
     local.finish()
 }

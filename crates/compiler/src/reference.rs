@@ -86,7 +86,8 @@ fn problem(reference: &Reference, at: &ManifestPath, this: Option<&str>, exports
     None
 }
 
-/// Whether a secret at this path stays one.
+/// Whether a secret at this path stays one. Each component knows this of its own texts, and
+/// [`components::together`] holds them to it.
 fn may_hold_secret(at: &ManifestPath) -> bool {
     let keys: Vec<&str> = at
         .segments()
@@ -97,7 +98,7 @@ fn may_hold_secret(at: &ManifestPath) -> bool {
         })
         .collect();
     match keys.as_slice() {
-        ["components", _, key, ..] => matches!(*key, "environment" | "files"),
+        ["components", ..] => true,
         ["probes", _, "http", key, ..] => matches!(*key, "user" | "password" | "headers"),
         _ => false,
     }

@@ -1,7 +1,7 @@
 //! From a raw tree to an application: the second stage. Every step goes on as long as it makes
 //! sense, so that one run reports everything that is wrong.
 
-use crate::application::{Application, Component, Environment};
+use crate::application::{Application, Component, Environment, Probe};
 use crate::codes;
 use crate::environment;
 use crate::guarantee;
@@ -13,7 +13,6 @@ use crate::overlay::overlay;
 use crate::parameter::{self, ParameterType, ParameterValue, ValueExplanation};
 use crate::parse::ParsedManifest;
 use crate::people;
-use crate::probes::ValidProbe;
 use crate::realise::realise_locally;
 use crate::recorded_files::RecordedFiles;
 use crate::reference::{self, Exports};
@@ -22,7 +21,8 @@ use crate::shape::Shape;
 use crate::substitute::{ComponentReferences, Substitution, Uses};
 use components::component::{ErasedComponent, Need, ValidComponent};
 use components::context::ValidationContext;
-use components::registry;
+use components::probes::{self, ProbeContext, ProbeSpec};
+use components::{registry, together};
 use indexmap::IndexMap;
 use model::process_graph::PortWish;
 use model::yaml::Node;
@@ -79,9 +79,12 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
         uses: &uses,
     };
     let drafts = stage.drafts(components, &mut schemas, findings);
-    let probes = entries(probes);
-    check_references(&drafts, &probes, findings);
+    let valid = drafts.values().filter_map(|draft| Some((draft.name.as_ref()?, draft.valid.as_ref()?)));
+    together::check(&valid.collect(), findings);
     let ordered = in_order(&drafts, findings);
+    let probes_said = entries(probes);
+    check_references(&drafts, &probes_said, findings);
+    let probes = stage.probes(probes_said, &drafts, &mut schemas, findings);
 
     let mut parties: Vec<&str> = drafts.keys().map(String::as_str).collect();
     parties.extend(people.keys().map(String::as_str));
@@ -102,8 +105,8 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
     let given: IndexMap<&str, &Value> =
         parameters.iter().map(|(name, parameter)| (name.as_str(), &parameter.value)).collect();
     let place = (&environment.name, environment.target, &environment.account, &environment.region);
-    let digest = Digest::of(&(&name, place, said, given, &people, &guarantees, &probes, files.seen()));
-    let probes = probes.into_iter().map(|(name, said)| ValidProbe::new(name, said)).collect();
+    let asked: Vec<(&str, &Value)> = probes.iter().map(|probe| (probe.valid.id().as_str(), &probe.said)).collect();
+    let digest = Digest::of(&(&name, place, said, given, &people, &guarantees, asked, files.seen()));
     let application =
         Application { name, about, environment, parameters, components, people, guarantees, probes, digest };
     if application.environment.target == Target::Local {
@@ -309,6 +312,31 @@ impl ComponentStage<'_> {
             drafts.insert(name, draft);
         }
         drafts
+    }
+
+    /// The manifest's own probes that hold for these parameters.
+    fn probes(
+        &self,
+        said: Map<String, Value>,
+        drafts: &IndexMap<String, Draft>,
+        schemas: &mut Schemas,
+        findings: &mut Findings,
+    ) -> Vec<Probe> {
+        let all = ManifestPath::root().key("probes");
+        let names: Vec<String> = said.keys().cloned().collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let kinds: IndexMap<String, &'static str> =
+            drafts.iter().filter_map(|(name, draft)| Some((name.clone(), draft.kind?.kind()))).collect();
+        let mut probes = Vec::new();
+        for (name, said) in shaped_entries::<ProbeSpec>(said, &all, schemas, self.uses, findings) {
+            let at = all.key(&name);
+            let Some(spec) = typed::<ProbeSpec>(said.clone(), &at, findings) else { continue };
+            let cx = ProbeContext { at: &at, kinds: &kinds, probes: &names, parameters: self.parameters };
+            if let Some(valid) = probes::validate(&name, spec, &cx, findings) {
+                probes.push(Probe { said, valid });
+            }
+        }
+        probes
     }
 
     fn draft(
