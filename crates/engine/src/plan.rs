@@ -4,9 +4,10 @@
 //! when the world says that it is broken, when an earlier run was cut off on it, or when something
 //! that it was made of is made again:
 //!
-//! - a secret that is made again has another value: all that holds it is made again;
+//! - a secret that is made again has another value: what holds it is made again;
 //! - a file, a source folder or a Python environment comes back with the same content, so other files
-//!   stay; but a program or edge may have started with what was broken, so it is restarted;
+//!   stay; but a program or edge that reads it, itself or by way of another file, may have started
+//!   with what was broken, so it is restarted;
 //! - a program or edge that is restarted leaves those alone that only talk to it.
 
 use crate::ports::{Condition, Observed};
@@ -15,6 +16,7 @@ use model::plan::{Consequence, PLAN_VERSION};
 use model::process_graph::{Node, NodeSpec, PortWish, SecretRecipe, SecretSpec};
 use model::run_state::{Made, RunState};
 use model::{Action, DeploymentName, DeploymentPlan, Digest, NodeId, PortId, ProcessGraph, Step, StepId};
+use std::collections::BTreeSet;
 
 mod order;
 
@@ -38,25 +40,11 @@ pub struct Situation<'a> {
 /// The steps from what is there to what is wanted, with `ports` as the numbers of all wanted ports.
 #[must_use]
 pub fn plan(situation: &Situation<'_>, ports: IndexMap<PortId, u16>) -> DeploymentPlan {
-    let no_nodes = IndexMap::new();
-    let wanted = situation.desired.map_or(&no_nodes, |graph| &graph.nodes);
+    let nothing = IndexMap::new();
+    let wanted = situation.desired.map_or(&nothing, |graph| &graph.nodes);
     let digests = situation.desired.map(|graph| graph.digests(&ports)).unwrap_or_default();
+    let changes = Draft::of(situation, wanted, &digests, &ports).changes;
     let made = &situation.state.made;
-
-    let mut changes: IndexMap<NodeId, Change> = IndexMap::new();
-    for (id, node) in wanted {
-        let Some(digest) = digests.get(id) else { continue };
-        if let Some(change) = change_of(id, node, digest, situation, &ports, &changes, wanted) {
-            changes.insert(id.clone(), change);
-        }
-    }
-    let unchanged = wanted.len() - changes.len();
-    for id in order::creation(made).into_iter().rev().filter(|id| !wanted.contains_key(*id)) {
-        changes.insert(id.clone(), Change { action: Action::Delete, why: "no longer wanted".into() });
-    }
-    if situation.desired.is_none() {
-        changes.values_mut().for_each(|change| change.why = "the deployment is taken down".into());
-    }
 
     let needs = order::needs(&changes, wanted, made, &situation.state.ports, &ports);
     let steps = order::sorted(&needs).into_iter().filter_map(|id| {
@@ -76,15 +64,17 @@ pub fn plan(situation: &Situation<'_>, ports: IndexMap<PortId, u16>) -> Deployme
             digest: if change.action == Action::Delete { None } else { digests.get(id).cloned() },
         })
     });
+    let steps: Vec<Step> = steps.collect();
+    let touched = steps.iter().filter(|step| step.action != Action::Delete).count();
     DeploymentPlan {
         version: PLAN_VERSION,
         deployment: situation.deployment.clone(),
         environment: situation.environment.to_owned(),
         manifest: situation.manifest.clone(),
-        steps: steps.collect(),
+        unchanged: wanted.len() - touched,
+        steps,
         wishes: wishes(situation.desired),
         ports,
-        unchanged,
     }
 }
 
@@ -116,71 +106,90 @@ fn step_id(node: &NodeId, action: Action) -> StepId {
     StepId::new(format!("{node}:{verb}"))
 }
 
-fn change_of(
-    id: &NodeId,
-    node: &Node,
-    digest: &Digest,
-    situation: &Situation<'_>,
-    ports: &IndexMap<PortId, u16>,
-    changes: &IndexMap<NodeId, Change>,
-    wanted: &IndexMap<NodeId, Node>,
-) -> Option<Change> {
-    let change = |action, why| Some(Change { action, why });
-    let Some(made) = situation.state.made.get(id) else {
-        return change(Action::Create, "not there yet".into());
-    };
-    if made.digest != *digest {
-        return change(Action::Update, difference(made, node, &situation.state.ports, ports, changes));
-    }
-    if let Some(Condition::Broken(what)) = situation.observed.nodes.get(id) {
-        return change(Action::Repair, what.clone());
-    }
-    if !made.settled {
-        return change(Action::Repair, "an earlier run was cut off while working on it".into());
-    }
-    let spreads = |need: &&NodeId| {
-        let from = wanted.get(*need).map(|needed| &needed.spec);
-        changes.contains_key(*need) && from.is_some_and(|from| repair_spreads(from, &node.spec))
-    };
-    let need = node.needs.iter().find(spreads)?;
-    change(Action::Repair, format!("{need} is made again"))
+/// The changes while they are found, node by node in the order of needs.
+struct Draft<'a> {
+    situation: &'a Situation<'a>,
+    wanted: &'a IndexMap<NodeId, Node>,
+    ports: &'a IndexMap<PortId, u16>,
+    changes: IndexMap<NodeId, Change>,
+    /// Content that is made again, or leads to such content.
+    fresh: BTreeSet<&'a NodeId>,
 }
 
-/// Whether making `from` again, with the same description, means making `to` again as well.
-fn repair_spreads(from: &NodeSpec, to: &NodeSpec) -> bool {
-    match from {
-        NodeSpec::Secret(_) => true,
-        NodeSpec::PythonEnvironment(_) | NodeSpec::Source(_) | NodeSpec::File(_) => to.is_running_part(),
-        NodeSpec::Program(_) | NodeSpec::Edge(_) => false,
-    }
-}
-
-/// In words, why a node is no longer what was made.
-fn difference(
-    made: &Made,
-    node: &Node,
-    old_ports: &IndexMap<PortId, u16>,
-    ports: &IndexMap<PortId, u16>,
-    changes: &IndexMap<NodeId, Change>,
-) -> String {
-    let mut reasons = Vec::new();
-    if made.node.spec != node.spec || made.node.component != node.component {
-        reasons.push("its description changed".to_owned());
-    }
-    for need in node.needs.iter().filter(|need| changes.contains_key(*need)) {
-        let verb = if made.node.needs.contains(need) { "changes" } else { "is new to it" };
-        reasons.push(format!("{need} {verb}"));
-    }
-    for need in made.node.needs.difference(&node.needs) {
-        reasons.push(format!("it no longer needs {need}"));
-    }
-    for port in node.spec.ports() {
-        match (old_ports.get(port), ports.get(port)) {
-            (Some(old), Some(new)) if old != new => reasons.push(format!("port {port} moves from {old} to {new}")),
-            _ => {}
+impl<'a> Draft<'a> {
+    fn of(
+        situation: &'a Situation<'a>,
+        wanted: &'a IndexMap<NodeId, Node>,
+        digests: &IndexMap<NodeId, Digest>,
+        ports: &'a IndexMap<PortId, u16>,
+    ) -> Self {
+        let mut draft = Self { situation, wanted, ports, changes: IndexMap::new(), fresh: BTreeSet::new() };
+        for (id, node) in wanted {
+            let own = digests.get(id).and_then(|digest| draft.change(id, node, digest));
+            let change = own.or_else(|| draft.spread(node));
+            let is_fresh = change.is_some() || node.needs.iter().any(|need| draft.fresh.contains(need));
+            if is_fresh && !node.spec.is_running_part() {
+                draft.fresh.insert(id);
+            }
+            draft.changes.extend(change.map(|change| (id.clone(), change)));
         }
+        let is_down = situation.desired.is_none();
+        let why = if is_down { "the deployment is taken down" } else { "no longer wanted" };
+        for id in order::creation(&situation.state.made).into_iter().rev().filter(|id| !wanted.contains_key(*id)) {
+            draft.changes.insert(id.clone(), Change { action: Action::Delete, why: why.into() });
+        }
+        draft
     }
-    if reasons.is_empty() { "made from another description".to_owned() } else { reasons.join(", ") }
+
+    /// What happens to a node for its own sake.
+    fn change(&self, id: &NodeId, node: &Node, digest: &Digest) -> Option<Change> {
+        let change = |action, why| Some(Change { action, why });
+        let Some(made) = self.situation.state.made.get(id) else {
+            return change(Action::Create, "not there yet".into());
+        };
+        if made.digest != *digest {
+            return change(Action::Update, self.difference(made, node));
+        }
+        if let Some(Condition::Broken(what)) = self.situation.observed.nodes.get(id) {
+            return change(Action::Repair, what.clone());
+        }
+        if !made.settled {
+            return change(Action::Repair, "an earlier run was cut off while working on it".into());
+        }
+        None
+    }
+
+    /// What making other nodes again, with the same description, means for this one.
+    fn spread(&self, node: &Node) -> Option<Change> {
+        let is_secret = |id: &NodeId| matches!(self.wanted.get(id), Some(Node { spec: NodeSpec::Secret(_), .. }));
+        let is_other_value = |need: &NodeId| is_secret(need) && self.changes.contains_key(need);
+        let spreads =
+            |need: &&NodeId| self.fresh.contains(*need) && (node.spec.is_running_part() || is_other_value(need));
+        let need = node.needs.iter().find(spreads)?;
+        Some(Change { action: Action::Repair, why: format!("{need} is made again") })
+    }
+
+    /// In words, why a node is no longer what was made.
+    fn difference(&self, made: &Made, node: &Node) -> String {
+        let mut reasons = Vec::new();
+        if made.node.spec != node.spec || made.node.component != node.component {
+            reasons.push("its description changed".to_owned());
+        }
+        let is_content = |id: &NodeId| self.wanted.get(id).is_some_and(|needed| !needed.spec.is_running_part());
+        let changed = |need: &&NodeId| self.changes.contains_key(*need) && is_content(need);
+        for need in node.needs.intersection(&made.node.needs).filter(changed) {
+            reasons.push(format!("{need} changes"));
+        }
+        reasons.extend(node.needs.difference(&made.node.needs).map(|need| format!("it now needs {need}")));
+        reasons.extend(made.node.needs.difference(&node.needs).map(|need| format!("it no longer needs {need}")));
+        for port in node.spec.ports() {
+            match (self.situation.state.ports.get(port), self.ports.get(port)) {
+                (Some(old), Some(new)) if old != new => reasons.push(format!("port {port} moves from {old} to {new}")),
+                _ => {}
+            }
+        }
+        if reasons.is_empty() { "made from another description".to_owned() } else { reasons.join(", ") }
+    }
 }
 
 /// What a step means for people who use the deployment.

@@ -86,28 +86,17 @@ pub async fn run<T: Target, C: Clock>(
 
     let mut progress = Progress::of(plan);
     let mut under_way = FuturesUnordered::new();
-    let mut interrupted = options.interrupt.is_cancelled();
     loop {
-        let goes_on = |scribe: &Scribe<'_, C>, progress: &Progress<'_>, interrupted: bool| {
-            scribe.refusal.is_none() && progress.failed.is_empty() && !interrupted
-        };
-        while goes_on(&scribe, &progress, interrupted) && under_way.len() < options.parallelism.max(1) {
-            let Some(step) = progress.next() else { break };
+        while under_way.len() < options.parallelism.max(1) {
+            let goes_on = scribe.refusal.is_none() && progress.failed.is_empty() && !options.interrupt.is_cancelled();
+            let Some(step) = progress.next().filter(|_| goes_on) else { break };
             let token = plan.token(&step.id);
             if scribe.write(Event::StepStarted { step: step.id.clone(), token: token.clone() }) {
                 progress.begin(step);
                 under_way.push(perform(step, token, plan, target, &teller, options));
             }
         }
-        let done = tokio::select! {
-            biased;
-            done = under_way.next() => done,
-            () = options.interrupt.cancelled(), if !interrupted => {
-                interrupted = true;
-                continue;
-            }
-        };
-        let Some((step, result)) = done else { break };
+        let Some((step, result)) = under_way.next().await else { break };
         let step = step.id.clone();
         match result {
             Ok(outcome) => {

@@ -52,17 +52,23 @@ impl World {
             for need in &thing.needs {
                 match self.things.get(need) {
                     None => faults.push(format!("{id} needs {need}, which is gone")),
-                    Some(needed) if thing.runs && !needed.runs && needed.serial > thing.serial => {
-                        faults.push(format!("{id} was started before {need} was made"));
-                    }
                     Some(needed) if needed.secret.is_some() && thing.holds.get(need) != needed.secret.as_ref() => {
                         faults.push(format!("{id} holds an old value of {need}"));
                     }
                     Some(_) => {}
                 }
             }
+            if thing.runs && self.newest_content(&thing.needs) > thing.serial {
+                faults.push(format!("{id} was started before what it reads was made"));
+            }
         }
         faults
+    }
+
+    /// When the newest of these was made, or of what they lead to; what runs is only talked to.
+    fn newest_content(&self, needs: &BTreeSet<NodeId>) -> u64 {
+        let content = needs.iter().filter_map(|need| self.things.get(need)).filter(|needed| !needed.runs);
+        content.map(|needed| needed.serial.max(self.newest_content(&needed.needs))).max().unwrap_or(0)
     }
 
     /// What was made for which description; leaves out what differs between two equal worlds.

@@ -1,0 +1,207 @@
+//! What a plan says: small cases by example, the rest as properties.
+
+use crate::graphs::{any_graph, edited, id, sample};
+use engine::ports::{Condition, Observed};
+use engine::{Situation, is_settled};
+use indexmap::IndexMap;
+use model::event::{JOURNAL_VERSION, Outcome};
+use model::process_graph::{NodeSpec, ProcessGraph};
+use model::run_state::RunState;
+use model::{Action, DeploymentName, DeploymentPlan, Digest, Event, NodeId, PortId, RunEvent, Step};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+fn plan(desired: Option<&ProcessGraph>, state: &RunState, observed: &Observed) -> DeploymentPlan {
+    let numbers = desired.map(|graph| {
+        let kept = |port: &PortId, index: usize| state.ports.get(port).copied().unwrap_or(20_000 + index as u16);
+        graph.ports.keys().enumerate().map(|(index, port)| (port.clone(), kept(port, index))).collect()
+    });
+    plan_with(desired, state, observed, numbers.unwrap_or_default())
+}
+
+fn plan_with(
+    desired: Option<&ProcessGraph>,
+    state: &RunState,
+    observed: &Observed,
+    ports: IndexMap<PortId, u16>,
+) -> DeploymentPlan {
+    let deployment = DeploymentName::new("sample").unwrap();
+    let manifest = Digest::of_bytes(b"manifest");
+    let environment = "local";
+    engine::plan(
+        &Situation { deployment: &deployment, environment, manifest: &manifest, desired, state, observed },
+        ports,
+    )
+}
+
+/// The state after all steps of a plan have succeeded.
+fn after(plan: &DeploymentPlan, state: &RunState) -> RunState {
+    let mut state = state.clone();
+    let mut apply = |event| {
+        let event = RunEvent { version: JOURNAL_VERSION, at: String::new(), run: "run".into(), event };
+        state.apply(&event).unwrap();
+    };
+    apply(Event::RunStarted { plan: Box::new(plan.clone()) });
+    for Step { id, .. } in &plan.steps {
+        apply(Event::StepStarted { step: id.clone(), token: String::new() });
+        let outcome = Outcome { summary: String::new(), evidence: None };
+        apply(Event::StepSucceeded { step: id.clone(), outcome });
+    }
+    apply(Event::RunFinished);
+    state
+}
+
+fn applied(graph: &ProcessGraph) -> RunState {
+    let state = RunState::default();
+    after(&plan(Some(graph), &state, &Observed::default()), &state)
+}
+
+fn in_words(plan: &DeploymentPlan) -> String {
+    let mut text = String::new();
+    for step in &plan.steps {
+        let needs: Vec<_> = step.needs.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "{} ({:?}): {}; after {:?}", step.id, step.consequence, step.why, needs);
+    }
+    let _ = write!(text, "unchanged: {}", plan.unchanged);
+    text
+}
+
+#[test]
+fn a_first_plan_makes_everything_in_order() {
+    insta::assert_snapshot!(in_words(&plan(Some(&sample()), &RunState::default(), &Observed::default())), @"");
+}
+
+#[test]
+fn an_edit_touches_what_is_made_of_it_and_removes_what_is_not_wanted() {
+    insta::assert_snapshot!(in_words(&plan(Some(&edited()), &applied(&sample()), &Observed::default())), @"");
+}
+
+#[test]
+fn down_removes_everything_backwards() {
+    insta::assert_snapshot!(in_words(&plan(None, &applied(&sample()), &Observed::default())), @"");
+}
+
+#[test]
+fn a_port_that_moves_changes_all_that_know_its_number() {
+    let state = applied(&sample());
+    let mut ports = state.ports.clone();
+    ports[&PortId::new("app/http")] = 9999;
+    insta::assert_snapshot!(in_words(&plan_with(Some(&sample()), &state, &Observed::default(), ports)), @"");
+}
+
+#[test]
+fn a_renamed_component_gives_its_port_away_before_it_is_taken() {
+    let before = sample();
+    let mut renamed = sample();
+    let (old, new) = (PortId::new("worker/http"), PortId::new("helper/http"));
+    let mut node = renamed.nodes.shift_remove(&id("worker/program")).unwrap();
+    let NodeSpec::Program(program) = &mut node.spec else { unreachable!() };
+    program.ports = vec![new.clone()];
+    renamed.nodes.insert(id("helper/program"), node);
+    let request = renamed.ports.shift_remove(&old).unwrap();
+    renamed.ports.insert(new.clone(), request);
+    let state = applied(&before);
+    let mut ports = state.ports.clone();
+    let number = ports.shift_remove(&old).unwrap();
+    ports.insert(new, number);
+    insta::assert_snapshot!(in_words(&plan_with(Some(&renamed), &state, &Observed::default(), ports)), @"");
+}
+
+#[test]
+fn a_broken_node_is_repaired_and_its_readers_are_restarted() {
+    let mut observed = Observed::default();
+    observed.nodes.insert(id("app/users"), Condition::Broken("somebody changed the file".into()));
+    insta::assert_snapshot!(in_words(&plan(Some(&sample()), &applied(&sample()), &observed)), @"");
+}
+
+/// The nodes that have to be looked at when this one changes: those that need it, and so on.
+fn dependants(graph: &ProcessGraph, changed: &NodeId) -> BTreeSet<NodeId> {
+    let mut found = BTreeSet::from([changed.clone()]);
+    for (id, node) in &graph.nodes {
+        if node.needs.iter().any(|need| found.contains(need)) {
+            found.insert(id.clone());
+        }
+    }
+    found
+}
+
+fn needs_are_earlier(plan: &DeploymentPlan) -> Result<(), TestCaseError> {
+    let mut done = BTreeSet::new();
+    for step in &plan.steps {
+        for need in &step.needs {
+            prop_assert!(done.contains(need), "{} comes before its need {need}", step.id);
+        }
+        prop_assert!(done.insert(&step.id), "{} is there twice", step.id);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn the_plan_of_what_is_applied_is_empty(graph in any_graph()) {
+        let state = applied(&graph);
+        let plan = plan(Some(&graph), &state, &Observed::default());
+        prop_assert!(is_settled(&plan, &state), "{}", in_words(&plan));
+        prop_assert_eq!(plan.unchanged, graph.nodes.len());
+    }
+
+    #[test]
+    fn create_order_reversed_is_delete_order(graph in any_graph()) {
+        let nothing = RunState::default();
+        let made = plan(Some(&graph), &nothing, &Observed::default());
+        let removed = plan(None, &after(&made, &nothing), &Observed::default());
+        let mut created: Vec<_> = made.steps.iter().map(|step| &step.node).collect();
+        created.reverse();
+        prop_assert_eq!(created, removed.steps.iter().map(|step| &step.node).collect::<Vec<_>>());
+        prop_assert!(removed.steps.iter().all(|step| step.action == Action::Delete));
+    }
+
+    #[test]
+    fn every_need_of_a_step_is_an_earlier_step(before in any_graph(), wanted in any_graph()) {
+        needs_are_earlier(&plan(Some(&wanted), &applied(&before), &Observed::default()))?;
+        needs_are_earlier(&plan(None, &applied(&before), &Observed::default()))?;
+    }
+
+    #[test]
+    fn any_graph_leads_to_any_other(before in any_graph(), wanted in any_graph()) {
+        let state = applied(&before);
+        let state = after(&plan(Some(&wanted), &state, &Observed::default()), &state);
+        let made: BTreeSet<_> = state.made.keys().collect();
+        prop_assert_eq!(made, wanted.nodes.keys().collect::<BTreeSet<_>>());
+        prop_assert!(is_settled(&plan(Some(&wanted), &state, &Observed::default()), &state));
+    }
+
+    #[test]
+    fn one_changed_node_touches_only_its_dependants(graph in any_graph(), which in any::<prop::sample::Index>()) {
+        prop_assume!(!graph.nodes.is_empty());
+        let state = applied(&graph);
+        let mut edited = graph.clone();
+        let (changed, node) = edited.nodes.get_index_mut(which.index(graph.nodes.len())).unwrap();
+        let changed = changed.clone();
+        match &mut node.spec {
+            NodeSpec::File(file) => file.template.push_str("more"),
+            NodeSpec::Program(program) => program.stop_grace_seconds += 1,
+            NodeSpec::Edge(edge) => edge.limits.drain_ms += 1,
+            spec => *spec = crate::graphs::file("other", "other"),
+        }
+        let plan = plan(Some(&edited), &state, &Observed::default());
+        let touched: BTreeSet<_> = plan.steps.iter().map(|step| step.node.clone()).collect();
+        prop_assert!(touched.contains(&changed));
+        prop_assert!(touched.is_subset(&dependants(&edited, &changed)), "{}", in_words(&plan));
+    }
+
+    #[test]
+    fn a_repair_touches_only_the_dependants(graph in any_graph(), which in any::<prop::sample::Index>()) {
+        prop_assume!(!graph.nodes.is_empty());
+        let broken = graph.nodes.get_index(which.index(graph.nodes.len())).unwrap().0.clone();
+        let mut observed = Observed::default();
+        observed.nodes.insert(broken.clone(), Condition::Broken("broken".into()));
+        let plan = plan(Some(&graph), &applied(&graph), &observed);
+        prop_assert!(plan.steps.iter().all(|step| step.action == Action::Repair));
+        let touched: BTreeSet<_> = plan.steps.iter().map(|step| step.node.clone()).collect();
+        prop_assert!(touched.contains(&broken));
+        prop_assert!(touched.is_subset(&dependants(&graph, &broken)), "{}", in_words(&plan));
+        needs_are_earlier(&plan)?;
+    }
+}
