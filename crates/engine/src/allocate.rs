@@ -33,15 +33,16 @@ pub fn allocate(
         };
         fits && !observed.lost_ports.contains_key(port)
     };
-    let mut given: IndexMap<PortId, u16> = IndexMap::new();
-    let mut released: IndexMap<u16, PortId> = IndexMap::new();
-    for (port, number) in &state.ports {
-        if stays(port, *number) {
-            given.insert(port.clone(), *number);
-        } else if !observed.lost_ports.contains_key(port) {
-            released.insert(*number, port.clone());
-        }
-    }
+    let mut given = state.ports.clone();
+    given.retain(|port, number| stays(port, *number));
+    // What an unfinished run left may still listen on a number that is given away no longer.
+    let listening = state.made.values().flat_map(|made| &made.numbers);
+    let mut released: IndexMap<u16, PortId> = listening
+        .chain(&state.ports)
+        .filter(|(port, number)| given.get(*port) != Some(number) && !observed.lost_ports.contains_key(*port))
+        .map(|(port, number)| (*number, port.clone()))
+        .collect();
+    released.retain(|number, _| !given.values().any(|kept| kept == number));
     let mut taken_over: IndexMap<PortId, PortId> = IndexMap::new();
     for (port, wish) in &wishes {
         let (PortWish::Exactly(number) | PortWish::Preferably(number)) = wish else { continue };
@@ -49,7 +50,9 @@ pub fn allocate(
             && let Some(from) = released.shift_remove(number)
         {
             given.insert(port.clone(), *number);
-            taken_over.insert(port.clone(), from);
+            if from != *port {
+                taken_over.insert(port.clone(), from);
+            }
         }
     }
     refuse_exchange(&taken_over)?;

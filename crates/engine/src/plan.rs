@@ -46,7 +46,7 @@ pub fn plan(situation: &Situation<'_>, ports: IndexMap<PortId, u16>) -> Deployme
     let changes = Draft::of(situation, wanted, &digests, &ports).changes;
     let made = &situation.state.made;
 
-    let needs = order::needs(&changes, wanted, made, &situation.state.ports, &ports);
+    let needs = order::needs(&changes, wanted, made, &ports);
     let steps = order::sorted(&needs).into_iter().filter_map(|id| {
         let change = changes.get(id)?;
         let node = wanted.get(id).or_else(|| made.get(id).map(|made| &made.node))?;
@@ -183,7 +183,7 @@ impl<'a> Draft<'a> {
         reasons.extend(node.needs.difference(&made.node.needs).map(|need| format!("it now needs {need}")));
         reasons.extend(made.node.needs.difference(&node.needs).map(|need| format!("it no longer needs {need}")));
         for port in node.spec.ports() {
-            match (self.situation.state.ports.get(port), self.ports.get(port)) {
+            match (made.numbers.get(port), self.ports.get(port)) {
                 (Some(old), Some(new)) if old != new => reasons.push(format!("port {port} moves from {old} to {new}")),
                 _ => {}
             }

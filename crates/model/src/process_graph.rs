@@ -104,6 +104,16 @@ impl NodeSpec {
         }
     }
 
+    /// The ports on which it listens itself.
+    #[must_use]
+    pub fn listens(&self) -> Vec<&PortId> {
+        match self {
+            Self::Program(program) => program.ports.iter().collect(),
+            Self::Edge(edge) => [&edge.https].into_iter().chain(&edge.redirect).collect(),
+            Self::Secret(_) | Self::PythonEnvironment(_) | Self::Source(_) | Self::File(_) => Vec::new(),
+        }
+    }
+
     /// Whether it runs and listens, so that others wait for it but are not made of it.
     #[must_use]
     pub fn is_running_part(&self) -> bool {

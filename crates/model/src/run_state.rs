@@ -19,6 +19,10 @@ pub struct Made {
     pub node: Node,
     /// Its digest then.
     pub digest: Digest,
+    /// The numbers of its ports then. They may differ from what is given away since, as long as
+    /// the step that moves it has not succeeded.
+    #[serde(default)]
+    pub numbers: IndexMap<PortId, u16>,
     /// What the effect left behind to compare with.
     pub evidence: Option<Digest>,
     /// False between the start of a step on this node and its success: nobody knows then what is
@@ -97,7 +101,8 @@ impl RunState {
                 match (self.made.get_mut(&begun.node), begun.digest) {
                     (Some(made), _) => made.settled = false,
                     (None, Some(digest)) => {
-                        let made = Made { node: begun.desired, digest, evidence: None, settled: false };
+                        let numbers = self.numbers(&begun.desired);
+                        let made = Made { node: begun.desired, digest, numbers, evidence: None, settled: false };
                         self.made.insert(begun.node, made);
                     }
                     (None, None) => {}
@@ -130,10 +135,16 @@ impl RunState {
                 self.made.shift_remove(&step.node);
             }
             (_, Some(digest)) => {
-                let made = Made { node: step.desired, digest, evidence: outcome.evidence.clone(), settled: true };
+                let (numbers, evidence) = (self.numbers(&step.desired), outcome.evidence.clone());
+                let made = Made { node: step.desired, digest, numbers, evidence, settled: true };
                 self.made.insert(step.node, made);
             }
         }
+    }
+
+    fn numbers(&self, node: &Node) -> IndexMap<PortId, u16> {
+        let number = |port: &PortId| Some((port.clone(), *self.ports.get(port)?));
+        node.spec.ports().into_iter().filter_map(number).collect()
     }
 
     fn run(&mut self, event: &RunEvent) -> Result<&mut CurrentRun, IllegalHistory> {

@@ -235,12 +235,7 @@ impl Inner {
 }
 
 fn listens(node: &Node, ports: &IndexMap<PortId, u16>) -> BTreeSet<u16> {
-    let ids: Vec<&PortId> = match &node.spec {
-        NodeSpec::Program(program) => program.ports.iter().collect(),
-        NodeSpec::Edge(edge) => [&edge.https].into_iter().chain(&edge.redirect).collect(),
-        NodeSpec::Secret(_) | NodeSpec::PythonEnvironment(_) | NodeSpec::Source(_) | NodeSpec::File(_) => Vec::new(),
-    };
-    ids.into_iter().filter_map(|id| ports.get(id).copied()).collect()
+    node.spec.listens().into_iter().filter_map(|id| ports.get(id).copied()).collect()
 }
 
 impl Target for FakeTarget {

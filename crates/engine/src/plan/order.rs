@@ -2,9 +2,10 @@
 
 use super::Change;
 use indexmap::{IndexMap, IndexSet};
-use model::process_graph::{Node, NodeSpec};
+use model::process_graph::Node;
 use model::run_state::Made;
 use model::{Action, NodeId, PortId};
+use std::collections::BTreeSet;
 
 /// For each changed node, in order of preference: the changed nodes whose steps come before.
 pub(super) type Needs = IndexMap<NodeId, IndexSet<NodeId>>;
@@ -33,7 +34,6 @@ pub(super) fn needs(
     changes: &IndexMap<NodeId, Change>,
     wanted: &IndexMap<NodeId, Node>,
     made: &IndexMap<NodeId, Made>,
-    old_ports: &IndexMap<PortId, u16>,
     ports: &IndexMap<PortId, u16>,
 ) -> Needs {
     let mut needs: Needs = changes.keys().map(|id| (id.clone(), IndexSet::new())).collect();
@@ -42,8 +42,16 @@ pub(super) fn needs(
     let removed = || changes.keys().filter(|id| is_removed(id));
 
     for id in changed() {
-        for need in wanted.get(id).into_iter().flat_map(|node| &node.needs) {
-            add(&mut needs, id, need);
+        // Also what is needed by way of nodes that stay as they are.
+        let mut reached: IndexSet<&NodeId> = wanted.get(id).into_iter().flat_map(|node| &node.needs).collect();
+        let mut next = 0;
+        while let Some(need) = reached.get_index(next).copied() {
+            if changes.contains_key(need) {
+                add(&mut needs, id, need);
+            } else {
+                reached.extend(wanted.get(need).into_iter().flat_map(|node| &node.needs));
+            }
+            next += 1;
         }
     }
     let former_needs = |id: &NodeId| made.get(id).into_iter().flat_map(|made| &made.node.needs);
@@ -52,7 +60,7 @@ pub(super) fn needs(
             add(&mut needs, need, id);
         }
     }
-    for (giver, taker) in hand_overs(changes, wanted, made, old_ports, ports) {
+    for (giver, taker) in hand_overs(changes, wanted, made, ports) {
         add(&mut needs, taker, giver);
     }
     for id in changed() {
@@ -99,30 +107,23 @@ fn waits_for(needs: &Needs, id: &NodeId, other: &NodeId) -> bool {
     false
 }
 
-fn listens(node: &Node, port: &PortId) -> bool {
-    match &node.spec {
-        NodeSpec::Program(program) => program.ports.contains(port),
-        NodeSpec::Edge(edge) => edge.https == *port || edge.redirect.as_ref() == Some(port),
-        NodeSpec::Secret(_) | NodeSpec::PythonEnvironment(_) | NodeSpec::Source(_) | NodeSpec::File(_) => false,
-    }
-}
-
-/// Pairs of changed nodes: the one that listened on a number and the one that will.
+/// Pairs of changed nodes: the one that listened on a number and the other one that will.
 fn hand_overs<'a>(
     changes: &'a IndexMap<NodeId, Change>,
-    wanted: &'a IndexMap<NodeId, Node>,
-    made: &'a IndexMap<NodeId, Made>,
-    old_ports: &IndexMap<PortId, u16>,
+    wanted: &IndexMap<NodeId, Node>,
+    made: &IndexMap<NodeId, Made>,
     ports: &IndexMap<PortId, u16>,
 ) -> Vec<(&'a NodeId, &'a NodeId)> {
+    let numbers = |node: &Node, ports: &IndexMap<PortId, u16>| -> BTreeSet<u16> {
+        node.spec.listens().into_iter().filter_map(|port| ports.get(port).copied()).collect()
+    };
+    let before = |id| made.get(id).map(|made| numbers(&made.node, &made.numbers)).unwrap_or_default();
+    let after = |id| wanted.get(id).map(|node| numbers(node, ports)).unwrap_or_default();
     let mut pairs = Vec::new();
-    for (port, number) in ports {
-        let Some((old, _)) = old_ports.iter().find(|(old, n)| *old != port && *n == number) else { continue };
-        let givers = changes.keys().filter(|id| made.get(*id).is_some_and(|made| listens(&made.node, old)));
-        for giver in givers {
-            let takers = changes.keys().filter(|id| wanted.get(*id).is_some_and(|node| listens(node, port)));
-            pairs.extend(takers.map(|taker| (giver, taker)));
-        }
+    for giver in changes.keys() {
+        let given: BTreeSet<u16> = before(giver).difference(&after(giver)).copied().collect();
+        let takers = changes.keys().filter(|taker| *taker != giver && !given.is_disjoint(&after(taker)));
+        pairs.extend(takers.map(|taker| (giver, taker)));
     }
     pairs
 }

@@ -1,6 +1,6 @@
 //! Numbers of ports over the life of a deployment.
 
-use crate::graphs::{block_on, bring, sample};
+use crate::graphs::{block_on, bring, sample, scratch};
 use engine::ports::Observed;
 use engine::{Journal, allocate::allocate};
 use model::process_graph::{PortWish, ProcessGraph};
@@ -18,7 +18,7 @@ fn wish(graph: &mut ProcessGraph, name: &str, wish: PortWish) {
 
 /// The state of a machine on which `graph` runs.
 fn running(graph: &ProcessGraph, target: &FakeTarget) -> RunState {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut journal = Journal::open(folder.path().join("journal.jsonl")).unwrap();
     block_on(bring(Some(graph), target, &mut journal, &|_| {})).unwrap();
     journal.state().clone()
@@ -48,7 +48,7 @@ fn a_number_that_a_stranger_took_is_given_up() {
     let target = FakeTarget::default();
     target.occupy(9004, "postgres, process 17");
     let ports = allocate(Some(&sample()), &state, &observed, &target).unwrap();
-    assert_eq!(ports[&port("app/http")], 20_000);
+    assert_eq!(ports[&port("app/http")], 20_001);
 
     let mut observed = Observed::default();
     observed.lost_ports.insert(port("web/https"), "nginx, process 18".into());
@@ -61,7 +61,7 @@ fn a_number_that_a_stranger_took_is_given_up() {
 fn a_number_can_be_handed_over_inside_the_deployment() {
     let target = FakeTarget::default();
     let mut graph = sample();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let mut journal = Journal::open(folder.path().join("journal.jsonl")).unwrap();
     block_on(bring(Some(&graph), &target, &mut journal, &|_| {})).unwrap();
     wish(&mut graph, "app/http", PortWish::Preferably(9010));
@@ -82,5 +82,5 @@ fn two_ports_cannot_exchange_their_numbers_in_one_step() {
     wish(&mut graph, "app/http", PortWish::Exactly(9002));
     wish(&mut graph, "worker/http", PortWish::Exactly(9001));
     let fault = allocate(Some(&graph), &state, &Observed::default(), &target).unwrap_err();
-    insta::assert_snapshot!(fault.to_string(), @"");
+    insta::assert_snapshot!(fault.to_string(), @"giving numbers to ports: app/http and worker/http exchange their numbers, so each waits for the other");
 }

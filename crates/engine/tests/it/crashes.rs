@@ -1,7 +1,7 @@
 //! Power loss at every moment: after every line of the journal and in the middle of it, before,
 //! during and after every effect. The same command again must always lead to the same end.
 
-use crate::graphs::{any_graph, block_on, bring, edited, sample};
+use crate::graphs::{any_graph, block_on, bring, edited, sample, scratch};
 use engine::{Ending, Journal};
 use model::process_graph::ProcessGraph;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ impl Machine {
 
     /// Runs a command on this machine and returns every moment of it; the last one is its end.
     fn run(&self, desired: Option<&ProcessGraph>) -> Vec<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch();
         let path = folder.path().join("journal.jsonl");
         if !self.journal.is_empty() {
             std::fs::write(&path, &self.journal).unwrap();

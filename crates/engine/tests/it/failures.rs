@@ -1,6 +1,6 @@
 //! Every step fails once, in every way; every step is repeated.
 
-use crate::graphs::{block_on, bring, edited, sample};
+use crate::graphs::{block_on, bring, edited, sample, scratch};
 use engine::{Applied, Ending, Journal};
 use model::process_graph::ProcessGraph;
 use model::{Fault, FaultKind, StepId};
@@ -15,7 +15,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch();
         let path = folder.path().join("journal.jsonl");
         Self { _folder: folder, path, target: FakeTarget::default() }
     }

@@ -155,6 +155,11 @@ pub(crate) async fn bring(
     apply(&request, target, journal, &Options::new(&clock, sink), |_| true).await
 }
 
+/// A folder of its own, in memory where that is possible: thousands of journals are synced here.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Runs a test's future to its end.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)

@@ -69,17 +69,45 @@ fn in_words(plan: &DeploymentPlan) -> String {
 
 #[test]
 fn a_first_plan_makes_everything_in_order() {
-    insta::assert_snapshot!(in_words(&plan(Some(&sample()), &RunState::default(), &Observed::default())), @"");
+    insta::assert_snapshot!(in_words(&plan(Some(&sample()), &RunState::default(), &Observed::default())), @r#"
+    app/password:create (None): not there yet; after []
+    app/python:create (None): not there yet; after []
+    app/users:create (None): not there yet; after ["app/password:create"]
+    app/config:create (None): not there yet; after ["app/users:create"]
+    app/program:create (None): not there yet; after ["app/config:create", "app/python:create"]
+    worker/source:create (None): not there yet; after []
+    worker/program:create (None): not there yet; after ["app/program:create", "worker/source:create"]
+    web/edge:create (None): not there yet; after ["app/program:create"]
+    unchanged: 0
+    "#);
 }
 
 #[test]
 fn an_edit_touches_what_is_made_of_it_and_removes_what_is_not_wanted() {
-    insta::assert_snapshot!(in_words(&plan(Some(&edited()), &applied(&sample()), &Observed::default())), @"");
+    insta::assert_snapshot!(in_words(&plan(Some(&edited()), &applied(&sample()), &Observed::default())), @r#"
+    app/users:update (None): its description changed; after []
+    app/config:update (None): app/users changes; after ["app/users:update"]
+    app/program:update (Interruption): app/config changes; after ["app/config:update"]
+    extra/config:create (None): not there yet; after []
+    worker/program:delete (Interruption): no longer wanted; after []
+    worker/source:delete (None): no longer wanted; after ["worker/program:delete"]
+    unchanged: 3
+    "#);
 }
 
 #[test]
 fn down_removes_everything_backwards() {
-    insta::assert_snapshot!(in_words(&plan(None, &applied(&sample()), &Observed::default())), @"");
+    insta::assert_snapshot!(in_words(&plan(None, &applied(&sample()), &Observed::default())), @r#"
+    web/edge:delete (Interruption): the deployment is taken down; after []
+    worker/program:delete (Interruption): the deployment is taken down; after []
+    worker/source:delete (None): the deployment is taken down; after ["worker/program:delete"]
+    app/program:delete (Interruption): the deployment is taken down; after ["web/edge:delete", "worker/program:delete"]
+    app/config:delete (None): the deployment is taken down; after ["app/program:delete"]
+    app/users:delete (None): the deployment is taken down; after ["app/config:delete"]
+    app/python:delete (None): the deployment is taken down; after ["app/program:delete"]
+    app/password:delete (None): the deployment is taken down; after ["app/users:delete"]
+    unchanged: 0
+    "#);
 }
 
 #[test]
@@ -87,7 +115,12 @@ fn a_port_that_moves_changes_all_that_know_its_number() {
     let state = applied(&sample());
     let mut ports = state.ports.clone();
     ports[&PortId::new("app/http")] = 9999;
-    insta::assert_snapshot!(in_words(&plan_with(Some(&sample()), &state, &Observed::default(), ports)), @"");
+    insta::assert_snapshot!(in_words(&plan_with(Some(&sample()), &state, &Observed::default(), ports)), @r#"
+    app/config:update (None): port app/http moves from 20000 to 9999; after []
+    app/program:update (Interruption): app/config changes, port app/http moves from 20000 to 9999; after ["app/config:update"]
+    web/edge:update (Interruption): port app/http moves from 20000 to 9999; after ["app/program:update"]
+    unchanged: 5
+    "#);
 }
 
 #[test]
@@ -105,14 +138,22 @@ fn a_renamed_component_gives_its_port_away_before_it_is_taken() {
     let mut ports = state.ports.clone();
     let number = ports.shift_remove(&old).unwrap();
     ports.insert(new, number);
-    insta::assert_snapshot!(in_words(&plan_with(Some(&renamed), &state, &Observed::default(), ports)), @"");
+    insta::assert_snapshot!(in_words(&plan_with(Some(&renamed), &state, &Observed::default(), ports)), @r#"
+    worker/program:delete (Interruption): no longer wanted; after []
+    helper/program:create (None): not there yet; after ["worker/program:delete"]
+    unchanged: 7
+    "#);
 }
 
 #[test]
 fn a_broken_node_is_repaired_and_its_readers_are_restarted() {
     let mut observed = Observed::default();
     observed.nodes.insert(id("app/users"), Condition::Broken("somebody changed the file".into()));
-    insta::assert_snapshot!(in_words(&plan(Some(&sample()), &applied(&sample()), &observed)), @"");
+    insta::assert_snapshot!(in_words(&plan(Some(&sample()), &applied(&sample()), &observed)), @r#"
+    app/users:repair (None): somebody changed the file; after []
+    app/program:repair (Interruption): app/config is made again; after ["app/users:repair"]
+    unchanged: 6
+    "#);
 }
 
 /// The nodes that have to be looked at when this one changes: those that need it, and so on.

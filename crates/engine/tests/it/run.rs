@@ -1,6 +1,6 @@
 //! Running: side by side, interruption, heartbeats, the order of the journal.
 
-use crate::graphs::{Ticking, block_on, bring, id, sample};
+use crate::graphs::{Ticking, block_on, bring, id, sample, scratch};
 use engine::ports::{Job, Observed, Target};
 use engine::{Ending, Journal, Options, propose, run};
 use indexmap::IndexMap;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use testkit::{FakeTarget, Moment};
 
 fn journal() -> (tempfile::TempDir, Journal) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let journal = Journal::open(folder.path().join("journal.jsonl")).unwrap();
     (folder, journal)
 }
