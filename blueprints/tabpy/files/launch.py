@@ -21,8 +21,9 @@ def listen_only_on(address):
         # Better not to start than to listen everywhere.
         sys.exit("launch.py: this version of Tornado opens its sockets in another way")
 
-    def bind_to_address(port, _address=None, *args, **kwargs):
-        return bind_sockets(port, address, *args, **kwargs)
+    def bind_to_address(port, *args, **kwargs):
+        kwargs.pop("address", None)
+        return bind_sockets(port, address, *args[1:], **kwargs)
 
     netutil.bind_sockets = tcpserver.bind_sockets = bind_to_address
 
