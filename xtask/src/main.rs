@@ -5,6 +5,7 @@ mod bench;
 mod binary;
 mod console;
 mod dependencies;
+mod fuzz;
 mod generate;
 mod hygiene;
 mod layers;
@@ -28,6 +29,7 @@ cargo xtask <task>
   documents           run every command that README.md and docs/ show
   bench [SECTION...] [--cold] [--peers DIR]
                       measure time, processor and memory; sections: check, up, edge, build
+  fuzz [SECONDS]      feed the manifest's parsers with what nobody would write, with the nightly compiler
   layers              compare the crates' edges with the table in docs/architecture.md
   dependencies        licences and forbidden crates of Cargo.lock
   hygiene             what must not stand in the repository
@@ -50,6 +52,8 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["test"] => return suite::run(),
         ["bench", words @ ..] => bench::run(words)?,
         ["measured", words @ ..] => return Ok(ExitCode::from(bench::measured(words)?)),
+        ["fuzz"] => fuzz::run("60")?,
+        ["fuzz", seconds] => fuzz::run(seconds)?,
         ["layers"] => layers::check()?,
         ["dependencies"] => dependencies::check()?,
         ["hygiene"] => hygiene::check()?,

@@ -116,7 +116,7 @@ impl Dependency {
 }
 
 /// The target triple of this machine.
-fn host() -> Result<String> {
+pub(crate) fn host() -> Result<String> {
     let text = Shell::new("rustc", ["-vV"]).output()?;
     let line = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(line.ok_or("rustc -vV names no host")?.to_owned())
