@@ -4,6 +4,7 @@
 //! accepts a text with a reference.
 
 use crate::manifest::{EnvironmentDeclaration, Guarantee, ParameterDeclaration, Person, VERSION};
+use crate::parameter::ParameterType;
 use crate::schema::{Definitions, Schemas};
 use components::component::ErasedComponent;
 use components::probes::ProbeSpec;
@@ -48,6 +49,9 @@ pub fn json_schema() -> Value {
         if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/")) {
             open.insert(name.to_owned(), definitions.follow(schema).clone());
         }
+    }
+    if let Some(declaration) = open.get_mut("ParameterDeclaration") {
+        declaration["properties"]["type"]["enum"] = json!(ParameterType::all_names());
     }
     let mut closed = Value::Object(open);
     describe_formats(&mut closed);

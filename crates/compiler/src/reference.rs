@@ -86,8 +86,7 @@ fn problem(reference: &Reference, at: &ManifestPath, this: Option<&str>, exports
     None
 }
 
-/// Whether a secret at this path stays one. Each component knows this of its own texts, and
-/// [`components::together`] holds them to it.
+/// Whether a secret at this path can stay one. ([`components::together`] looks at the files' modes.)
 fn may_hold_secret(at: &ManifestPath) -> bool {
     let keys: Vec<&str> = at
         .segments()
@@ -98,7 +97,7 @@ fn may_hold_secret(at: &ManifestPath) -> bool {
         })
         .collect();
     match keys.as_slice() {
-        ["components", ..] => true,
+        ["components", _, key, ..] => matches!(*key, "environment" | "files"),
         ["probes", _, "http", key, ..] => matches!(*key, "user" | "password" | "headers"),
         _ => false,
     }

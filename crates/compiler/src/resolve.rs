@@ -396,7 +396,7 @@ impl ComponentStage<'_> {
                 if found.is_none() {
                     let finding = Finding::new(&codes::UNKNOWN_KIND, place, format!("there is no kind `{kind}`"));
                     let help = match crate::nearest::nearest(&kind, names.iter().copied()) {
-                        Some(nearest) => format!("did you mean `{nearest}`? {}", known()),
+                        Some(nearest) => format!("did you mean `{nearest}`? Known: {}", crate::nearest::list(&names)),
                         None => known(),
                     };
                     findings.push(finding.help(help));

@@ -195,11 +195,11 @@ impl<'a> Shape<'a> {
     ) {
         let bound = |keyword: &str| keywords.get(keyword).and_then(Value::as_u64);
         if let Some(least) = bound(least).filter(|least| (length as u64) < *least) {
-            let summary = format!("`{}` has {length} {what}; at least {least} are needed", last(path));
+            let summary = format!("`{}` has {length} {what}; it needs at least {least}", last(path));
             self.report(&codes::OUT_OF_RANGE, path, summary, None);
         }
         if let Some(most) = bound(most).filter(|most| (length as u64) > *most) {
-            let summary = format!("`{}` has {length} {what}; at most {most} are possible", last(path));
+            let summary = format!("`{}` has {length} {what}; it may have at most {most}", last(path));
             self.report(&codes::OUT_OF_RANGE, path, summary, None);
         }
     }
@@ -296,6 +296,12 @@ impl<'a> Shape<'a> {
         let example =
             format.and_then(|format| FORMATS.iter().find(|known| known.name == format)).map(|format| format.example);
         let help = match value {
+            Value::Number(number) if format == Some("duration") => {
+                Some(format!("give it a unit: `{number}s`, `{number}m`"))
+            }
+            Value::Number(number) if format == Some("size") => {
+                Some(format!("give it a unit: `{number}B`, `{number}MiB`"))
+            }
             Value::Number(_) if example.is_some() => example.map(|example| format!("write it as `{example}`")),
             Value::Number(_) | Value::Bool(_) if types.contains(&"string") => Some(in_quotes(value)),
             Value::String(text) if types.contains(&"boolean") && is_old_boolean(text).is_some() => {

@@ -1,6 +1,6 @@
 //! What the manifest declares under `parameters`, checked as far as it can be without any value.
 
-use super::types::{ParameterType, TYPE_NAMES};
+use super::types::ParameterType;
 use crate::codes;
 use crate::manifest::ParameterDeclaration;
 use crate::nearest::{list, nearest, suggest};
@@ -57,10 +57,12 @@ pub(crate) fn declarations(node: &Node, shaped: &IndexMap<String, Value>, findin
 
 fn declared(said: ParameterDeclaration, at: &ManifestPath, findings: &mut Findings) -> Option<Declared> {
     let Some(r#type) = ParameterType::parse(&said.r#type) else {
-        let mut help = format!("possible: {}", list(TYPE_NAMES));
-        if let Some(nearest) = nearest(&said.r#type, TYPE_NAMES.iter().copied()) {
-            help = format!("did you mean `{nearest}`? {help}");
-        }
+        let names = ParameterType::all_names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = match nearest(&said.r#type, names.iter().copied()) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("possible: {}", list(&names)),
+        };
         let place = Place::Value(at.key("type"));
         findings
             .push(Finding::new(&codes::UNKNOWN_TYPE, place, format!("there is no type `{}`", said.r#type)).help(help));

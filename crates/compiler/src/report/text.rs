@@ -3,6 +3,7 @@
 use super::sources::{Located, Sources};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use model::{Finding, Findings, Place, Severity};
+use std::collections::HashMap;
 
 /// How the text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +22,9 @@ pub fn to_text(findings: &Findings, sources: &Sources, style: Style) -> String {
         Style::Coloured => Renderer::styled(),
     };
     let sorted = sources.sorted(findings);
+    let texts = Texts::new(&sorted, sources);
     let texts: Vec<String> =
-        sorted.iter().map(|(finding, at)| render(finding, at.as_ref(), sources, &renderer)).collect();
+        sorted.iter().map(|(finding, at)| render(finding, at.as_ref(), sources, &texts, &renderer)).collect();
     let mut text = texts.join("\n\n");
     if !text.is_empty() {
         text.push('\n');
@@ -30,7 +32,40 @@ pub fn to_text(findings: &Findings, sources: &Sources, style: Style) -> String {
     text
 }
 
-fn render(finding: &Finding, at: Option<&Located>, sources: &Sources, renderer: &Renderer) -> String {
+/// Findings about secrets that were written down: their snippets must not spread them further.
+const ABOUT_OPEN_SECRETS: &[&str] = &["PAR015", "SEC007"];
+
+/// The texts that snippets are cut from.
+struct Texts<'a> {
+    sources: &'a Sources,
+    starred: HashMap<String, String>,
+}
+
+impl<'a> Texts<'a> {
+    fn new(findings: &[(&Finding, Option<Located>)], sources: &'a Sources) -> Self {
+        let mut starred: HashMap<String, String> = HashMap::new();
+        for (finding, at) in findings {
+            let Some(at) = at.as_ref().filter(|_| ABOUT_OPEN_SECRETS.contains(&finding.code.code)) else { continue };
+            let Some(text) = sources.text(&at.file) else { continue };
+            let text = starred.entry(at.file.clone()).or_insert_with(|| text.to_owned());
+            let stars: String = text[at.range.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+            text.replace_range(at.range.clone(), &stars);
+        }
+        Self { sources, starred }
+    }
+
+    fn get(&self, file: &str) -> Option<&str> {
+        self.starred.get(file).map(String::as_str).or_else(|| self.sources.text(file))
+    }
+}
+
+fn render(
+    finding: &Finding,
+    at: Option<&Located>,
+    sources: &Sources,
+    texts: &Texts<'_>,
+    renderer: &Renderer,
+) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -47,7 +82,7 @@ fn render(finding: &Finding, at: Option<&Located>, sources: &Sources, renderer: 
     }
     if let Some(at) = at {
         let (here, elsewhere): (Vec<_>, Vec<_>) = related.into_iter().partition(|(located, _)| located.file == at.file);
-        if let Some(text) = sources.text(&at.file) {
+        if let Some(text) = texts.get(&at.file) {
             let primary = AnnotationKind::Primary.span(first_line(text, at));
             let context = here.iter().map(|(located, label)| {
                 AnnotationKind::Context.span(first_line(text, located)).label(printable(label))
@@ -60,7 +95,7 @@ fn render(finding: &Finding, at: Option<&Located>, sources: &Sources, renderer: 
         related = elsewhere;
     }
     for (located, label) in &related {
-        if let Some(text) = sources.text(&located.file) {
+        if let Some(text) = texts.get(&located.file) {
             let context = AnnotationKind::Context.span(first_line(text, located)).label(printable(label));
             group = group.element(Snippet::source(text).path(located.file.as_str()).annotation(context));
         }
