@@ -60,12 +60,11 @@ fn add_quoted(sources: &mut Sources, findings: &Findings, options: &Options<'_>)
         .iter()
         .flat_map(|finding| std::iter::once(&finding.place).chain(finding.related.iter().map(|(place, _)| place)));
     for place in places {
-        if let Place::Span { file, .. } = place {
-            if !sources.knows(file) {
-                if let Ok(text) = options.files.text(file) {
-                    sources.add(SourceMap::of_text(file, text));
-                }
-            }
+        if let Place::Span { file, .. } = place
+            && !sources.knows(file)
+            && let Ok(text) = options.files.text(file)
+        {
+            sources.add(SourceMap::of_text(file, text));
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// A help text for an unknown word: the nearest known one, or all of them where they are few.
-pub(crate) fn suggest<'a>(word: &str, known: &[&'a str], what: &str) -> Option<String> {
+pub(crate) fn suggest(word: &str, known: &[&str], what: &str) -> Option<String> {
     if let Some(nearest) = nearest(word, known.iter().copied()) {
         return Some(format!("did you mean `{nearest}`?"));
     }

@@ -141,28 +141,27 @@ impl<'a> Shape<'a> {
 
     fn text(&mut self, text: &str, keywords: &Map<String, Value>, path: &ManifestPath) {
         let format = keywords.get("format").and_then(Value::as_str);
-        if let Some(format) = FORMATS.iter().find(|known| Some(known.name) == format) {
-            if let Err(why) = (format.check)(text) {
-                let summary = format!("{text:?} is no {}", format_noun(format.name));
-                self.report(
-                    &codes::INVALID_FORMAT,
-                    path,
-                    summary,
-                    Some(format!("{why}; for example `{}`", format.example)),
-                );
-            }
+        if let Some(format) = FORMATS.iter().find(|known| Some(known.name) == format)
+            && let Err(why) = (format.check)(text)
+        {
+            let summary = format!("{text:?} is no {}", format_noun(format.name));
+            self.report(
+                &codes::INVALID_FORMAT,
+                path,
+                summary,
+                Some(format!("{why}; for example `{}`", format.example)),
+            );
         }
-        if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str) {
-            if regex_lite::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text)) {
-                let summary = format!("{text:?} has not the expected form");
-                let about =
-                    keywords.get("description").and_then(Value::as_str).and_then(|about| about.split(". ").next());
-                let help = match about {
-                    Some(about) => format!("{}; it must match the pattern `{pattern}`", about.trim_end_matches('.')),
-                    None => format!("it must match the pattern `{pattern}`"),
-                };
-                self.report(&codes::UNMATCHED_PATTERN, path, summary, Some(help));
-            }
+        if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str)
+            && regex_lite::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
+        {
+            let summary = format!("{text:?} has not the expected form");
+            let about = keywords.get("description").and_then(Value::as_str).and_then(|about| about.split(". ").next());
+            let help = match about {
+                Some(about) => format!("{}; it must match the pattern `{pattern}`", about.trim_end_matches('.')),
+                None => format!("it must match the pattern `{pattern}`"),
+            };
+            self.report(&codes::UNMATCHED_PATTERN, path, summary, Some(help));
         }
         self.length(text.chars().count(), "characters", ("minLength", "maxLength"), keywords, path);
     }

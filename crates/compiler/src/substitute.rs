@@ -104,10 +104,10 @@ impl Substitution<'_> {
                 return Some(Value::String(text.to_owned()));
             }
         };
-        if let [Piece::Reference(reference)] = parsed.0.as_slice() {
-            if reference.export.is_empty() {
-                return self.whole(&reference.component, path);
-            }
+        if let [Piece::Reference(reference)] = parsed.0.as_slice()
+            && reference.export.is_empty()
+        {
+            return self.whole(&reference.component, path);
         }
         let mut out = String::new();
         for piece in &parsed.0 {

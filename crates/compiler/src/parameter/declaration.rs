@@ -60,6 +60,7 @@ fn declared(said: ParameterDeclaration, at: &ManifestPath, findings: &mut Findin
         let names = ParameterType::all_names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let help = match nearest(&said.r#type, names.iter().copied()) {
+            _ if said.r#type == "list" => "say of what: `list<string>`".to_owned(),
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("possible: {}", list(&names)),
         };
@@ -80,10 +81,10 @@ fn declared(said: ParameterDeclaration, at: &ManifestPath, findings: &mut Findin
     };
     let least = bound("min", said.min.as_ref());
     let most = bound("max", said.max.as_ref());
-    if let (Some(least), Some(most)) = (least, most) {
-        if least > most {
-            report(&codes::UNFIT_RULE, "min", "`min` is above `max`: no value fits".into(), "exchange them".into());
-        }
+    if let (Some(least), Some(most)) = (least, most)
+        && least > most
+    {
+        report(&codes::UNFIT_RULE, "min", "`min` is above `max`: no value fits".into(), "exchange them".into());
     }
     let pattern = said.pattern.as_ref().and_then(|pattern| match (r#type.item(), Regex::new(pattern)) {
         (ParameterType::Int | ParameterType::Bool | ParameterType::Port | ParameterType::Secret, _) => {

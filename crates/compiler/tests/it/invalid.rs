@@ -12,7 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Codes whose file is too large to be kept.
-const GENERATED: &[(&str, fn() -> Vec<u8>)] = &[("YML006", || vec![b'#'; 10 << 20])];
+const GENERATED: &[(&str, Generate)] = &[("YML006", || vec![b'#'; 10 << 20])];
+
+type Generate = fn() -> Vec<u8>;
 
 /// Codes of components that the check of shapes is always faster to give: they guard the component
 /// where it is used without a manifest.

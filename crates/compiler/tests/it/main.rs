@@ -1,4 +1,6 @@
 //! Tests of the compiler as its callers see it.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
 mod application;
 mod editor_schema;
