@@ -7,7 +7,8 @@
 //!
 //! - `<!-- test: skip because ... -->` does not run it, and is reported;
 //! - `<!-- test: output -->` compares what is shown: each line must be printed, in that order;
-//!   `[..]` stands for any text.
+//!   `[..]` stands for any text;
+//! - `<!-- test: file PATH -->` before a block of any language writes it there, for the commands after it.
 
 use crate::sandbox::Sandbox;
 use crate::suite::Tally;
@@ -18,12 +19,13 @@ use std::time::{Duration, Instant};
 /// The longest that a command of a document may take; the first `up` fetches packages.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-/// A fenced block of commands.
+/// A fenced block that is of use here.
 #[derive(Debug, PartialEq, Eq)]
-struct Block {
-    skip: Option<String>,
-    compare: bool,
-    commands: Vec<Shown>,
+enum Block {
+    /// Commands with what the document says about them.
+    Commands { skip: Option<String>, compare: bool, commands: Vec<Shown> },
+    /// A file that the commands after it find.
+    File { path: String, text: String },
 }
 
 /// A command with what the document says about it.
@@ -57,15 +59,24 @@ fn document(file: &Path, blocks: &[Block], binary: &Path) -> Result<Tally> {
     let sandbox = Sandbox::new(binary)?;
     let mut tally = Tally::default();
     for block in blocks {
-        for command in &block.commands {
+        let (skip, compare, commands) = match block {
+            Block::Commands { skip, compare, commands } => (skip, *compare, commands),
+            Block::File { path, text } => {
+                let path = sandbox.here().join(path);
+                std::fs::create_dir_all(path.parent().ok_or("a file in no folder")?)?;
+                std::fs::write(path, text)?;
+                continue;
+            }
+        };
+        for command in commands {
             let at = format!("{}:{}: $ {}", file.display(), command.line, command.text);
-            if let Some(reason) = &block.skip {
+            if let Some(reason) = skip {
                 println!("{at} ... skipped because {reason}");
                 tally.skipped += 1;
                 continue;
             }
             let began = Instant::now();
-            match follow(&sandbox, command, block.compare) {
+            match follow(&sandbox, command, compare) {
                 Ok(()) => {
                     println!("{at} ... ok ({:.1} s)", began.elapsed().as_secs_f64());
                     tally.passed += 1;
@@ -98,44 +109,49 @@ fn blocks(text: &str) -> std::result::Result<Vec<Block>, String> {
             continue;
         };
         let body: Vec<_> = lines.by_ref().take_while(|(_, line)| !line.trim().starts_with("```")).collect();
-        if language == "console" {
-            blocks.push(block(wish.take(), &body).map_err(|fault| format!("{}: {fault}", number + 1))?);
+        let wish = wish.take();
+        if let Some(path) = wish.and_then(|wish| wish.strip_prefix("file ")) {
+            let text = body.iter().map(|(_, line)| format!("{line}\n")).collect();
+            blocks.push(Block::File { path: path.to_owned(), text });
+        } else if language == "console" {
+            blocks.push(commands(wish, &body).map_err(|fault| format!("{}: {fault}", number + 1))?);
+        } else if let Some(wish) = wish {
+            return Err(format!("{}: `test: {wish}` before a block that is no `console`", number + 1));
         }
-        wish = None;
     }
     Ok(blocks)
 }
 
-fn block(wish: Option<&str>, body: &[(usize, &str)]) -> std::result::Result<Block, String> {
-    let mut block = Block { skip: None, compare: false, commands: Vec::new() };
+fn commands(wish: Option<&str>, body: &[(usize, &str)]) -> std::result::Result<Block, String> {
+    let (mut skip, mut compare, mut commands) = (None, false, Vec::<Shown>::new());
     match wish {
         None => {}
-        Some("output") => block.compare = true,
+        Some("output") => compare = true,
         Some(other) => match other.strip_prefix("skip because ") {
-            Some(reason) if !reason.trim().is_empty() => block.skip = Some(reason.trim().to_owned()),
-            _ => return Err(format!("`test: {other}` is neither `output` nor `skip because ...`")),
+            Some(reason) if !reason.trim().is_empty() => skip = Some(reason.trim().to_owned()),
+            _ => return Err(format!("`test: {other}` is none of `output`, `skip because ...`, `file PATH`")),
         },
     }
     let mut goes_on = false;
     for &(number, line) in body {
-        if let Some(command) = block.commands.last_mut().filter(|_| goes_on) {
+        if let Some(command) = commands.last_mut().filter(|_| goes_on) {
             command.text =
                 format!("{} {}", command.text.trim_end_matches('\\').trim_end(), line.trim_start_matches("> ").trim());
             goes_on = line.ends_with('\\');
         } else if let Some(text) = line.strip_prefix("$ ") {
             goes_on = text.ends_with('\\');
-            block.commands.push(Shown { line: number + 1, text: text.to_owned(), exit: 0, output: Vec::new() });
+            commands.push(Shown { line: number + 1, text: text.to_owned(), exit: 0, output: Vec::new() });
         } else {
-            block.commands.last_mut().ok_or("output before the first command")?.output.push(line.to_owned());
+            commands.last_mut().ok_or("output before the first command")?.output.push(line.to_owned());
         }
     }
-    for command in &mut block.commands {
+    for command in &mut commands {
         if let Some((text, exit)) = command.text.rsplit_once("# exit ") {
             command.exit = exit.trim().parse().map_err(|_| format!("`# exit {exit}` names no number"))?;
             command.text = text.trim_end().to_owned();
         }
     }
-    Ok(block)
+    Ok(Block::Commands { skip, compare, commands })
 }
 
 /// Runs one command and says how it differs from what the document tells.
@@ -210,19 +226,27 @@ mod tests {
     fn commands_exit_codes_and_output_are_read() {
         let text = "# Page\n\n```console\n$ landfall check  # exit 3\nerror\n$ landfall up \\\n    --yes\n```\n";
         let commands = vec![shown(4, "landfall check", 3, &["error"]), shown(6, "landfall up --yes", 0, &[])];
-        assert_eq!(blocks(text), Ok(vec![Block { skip: None, compare: false, commands }]));
+        assert_eq!(blocks(text), Ok(vec![Block::Commands { skip: None, compare: false, commands }]));
     }
 
     #[test]
     fn wishes_are_read_and_misspelt_ones_refused() {
         let page = |wish: &str| format!("<!-- test: {wish} -->\n```console\n$ true\n```\n");
-        assert_eq!(
-            blocks(&page("skip because it takes an hour")).unwrap()[0].skip.as_deref(),
-            Some("it takes an hour")
-        );
-        assert!(blocks(&page("output")).unwrap()[0].compare);
+        let read = |wish: &str| match blocks(&page(wish)).unwrap().remove(0) {
+            Block::Commands { skip, compare, .. } => (skip, compare),
+            Block::File { .. } => panic!("a file"),
+        };
+        assert_eq!(read("skip because it takes an hour"), (Some("it takes an hour".to_owned()), false));
+        assert_eq!(read("output"), (None, true));
         blocks(&page("skip")).unwrap_err();
         blocks("<!-- test: output -->\nwords\n").unwrap_err();
+    }
+
+    #[test]
+    fn files_are_read() {
+        let text = "<!-- test: file a/b.yaml -->\n```yaml\none: 1\ntwo: 2\n```\n";
+        let file = Block::File { path: "a/b.yaml".to_owned(), text: "one: 1\ntwo: 2\n".to_owned() };
+        assert_eq!(blocks(text), Ok(vec![file]));
     }
 
     #[test]

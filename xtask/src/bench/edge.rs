@@ -70,7 +70,7 @@ pub(super) fn measure(sandbox: &Sandbox, target: &Path, report: &mut Report) -> 
     Ok(())
 }
 
-/// Our edge before a backend; the example prints the port that it took.
+/// Our edge before a backend; the example says where it listens and serves until its input ends.
 struct Edge {
     process: Ended,
     port: u16,
@@ -79,13 +79,17 @@ struct Edge {
 impl Edge {
     fn start(target: &Path, backend: u16) -> Result<Self> {
         let mut command = Command::new(target.join("release/examples/edge_bench"));
-        command.arg(backend.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg(format!("127.0.0.1:{backend}")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Ended(command.spawn()?);
-        let mut line = String::new();
-        BufReader::new(process.0.stdout.take().ok_or("no output of edge_bench")?).read_line(&mut line)?;
-        let port = line.trim().rsplit(':').next().unwrap_or_default().trim_end_matches('/').parse();
-        let port = port.map_err(|_| format!("edge_bench printed `{}`, not its address", line.trim()))?;
-        Ok(Self { process, port })
+        let out = BufReader::new(process.0.stdout.take().ok_or("no output of edge_bench")?);
+        for line in out.lines() {
+            let line = line?;
+            if let Some(url) = line.strip_prefix("url=") {
+                let port = url.rsplit(':').next().unwrap_or_default().parse();
+                return Ok(Self { process, port: port.map_err(|_| format!("edge_bench says `{line}`"))? });
+            }
+        }
+        Err("edge_bench ended without saying where it listens".into())
     }
 }
 

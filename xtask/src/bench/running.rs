@@ -109,6 +109,11 @@ pub(super) struct Ended(pub(super) Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        if self.0.stdin.take().is_some()
+            && wait_for(Duration::from_secs(3), || matches!(self.0.try_wait(), Ok(Some(_)))).is_some()
+        {
+            return;
+        }
         // Politely first: a server with workers takes them along only when it is asked.
         let pid = nix::unistd::Pid::from_raw(self.0.id().cast_signed());
         let asked = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
