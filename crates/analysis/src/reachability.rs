@@ -1,3 +1,25 @@
-//! x
+//! Who can reach whom, proved from resources alone: ours or those of any CloudFormation template.
+//!
+//! [`prove()`] reads a template, draws a [`Picture`] of its network for every combination of
+//! conditions, and gives each pair of source and listening port a three-valued [`Verdict`] that holds for
+//! *all* packets of the class. A thing that is not known makes a verdict unknown, never proved.
+
+pub mod bounded;
+pub mod chains;
+pub mod guarantee;
+pub mod hints;
 pub mod intervals;
+pub mod judge;
 pub mod packets;
+pub mod picture;
+pub mod prove;
+pub mod render;
+pub mod report;
+pub mod road;
+pub mod verdict;
+
+pub use guarantee::{Guarantee, Outcome, Reaches};
+pub use picture::Picture;
+pub use prove::{Expectation, Options, Problem, Question, prove, prove_graph};
+pub use report::ProofReport;
+pub use verdict::{Status, Verdict};

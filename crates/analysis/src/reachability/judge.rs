@@ -1,0 +1,530 @@
+//! From whom to whom: puts roads together to the answer for a pair.
+
+use super::bounded::{Tri, Whys, why};
+use super::intervals::SetAlgebra;
+use super::packets::{AddressSet, Family, TCP, describe_ports};
+use super::picture::{Component, Filter, Interface, Picture, Place};
+use super::road::{Atlas, Gate, Kind, Look, Passes, Road};
+use super::verdict::{Cut, Hop, Status, Verdict, any, every, judge, status};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// Where packets come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Every address of the internet of a family.
+    Internet(Family),
+    /// A block of addresses.
+    Block(ipnet::IpNet),
+    /// A component, by index.
+    Component(usize),
+}
+
+/// Where packets go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Destination {
+    /// Ports of a component, by index.
+    Port {
+        /// Index of the component.
+        component: usize,
+        /// Protocol number.
+        protocol: u8,
+        /// Ports, both ends included.
+        ports: (u16, u16),
+    },
+    /// The internet of a family, TCP.
+    Internet {
+        /// Which family.
+        family: Family,
+        /// Ports, both ends included.
+        ports: (u16, u16),
+    },
+    /// A block of addresses, TCP.
+    Block {
+        /// Which block.
+        block: ipnet::IpNet,
+        /// Ports, both ends included.
+        ports: (u16, u16),
+    },
+    /// A service of the provider, over TCP 443.
+    Service(String),
+}
+
+/// A public address that the provider assigns is taken to lie in a range that a rule allows only when the
+/// rule allows at least this many addresses (a /8).
+const WIDE: u128 = 1 << 24;
+
+type Memo = HashMap<(usize, usize, u8, (u16, u16)), Status>;
+
+/// Answers questions about one picture.
+#[derive(Debug)]
+pub struct Judge<'p> {
+    picture: &'p Picture,
+    atlas: &'p Atlas<'p>,
+    /// Interfaces of equal kind share a number.
+    classes: HashMap<&'p Interface, usize>,
+    memo: RefCell<Memo>,
+}
+
+impl<'p> Judge<'p> {
+    /// A judge of a picture.
+    #[must_use]
+    pub fn new(atlas: &'p Atlas<'p>) -> Self {
+        let picture = atlas.picture;
+        let mut classes = HashMap::new();
+        for interface in picture.components.iter().flat_map(|component| &component.interfaces) {
+            let next = classes.len();
+            classes.entry(interface).or_insert(next);
+        }
+        Self { picture, atlas, classes, memo: RefCell::new(HashMap::new()) }
+    }
+
+    /// The picture.
+    #[must_use]
+    pub fn picture(&self) -> &'p Picture {
+        self.picture
+    }
+
+    /// The answer for a pair, with its reasons.
+    #[must_use]
+    pub fn verdict(&self, source: &Source, destination: &Destination) -> Verdict {
+        let verdict = self.known_verdict(source, destination);
+        self.doubted(self.with_ends(verdict, source, destination))
+    }
+
+    /// Adds what waits at the end, and how a load balancer came to pass the connection on.
+    fn with_ends(&self, mut verdict: Verdict, source: &Source, destination: &Destination) -> Verdict {
+        let Destination::Port { component, protocol, ports } = destination else { return verdict };
+        if verdict.hops.is_empty() || verdict.status == Status::Unreachable {
+            return verdict;
+        }
+        let to = &self.picture.components[*component];
+        let within = |port: u16| (ports.0..=ports.1).contains(&port);
+        if let Source::Component(from) = source {
+            let from = &self.picture.components[*from];
+            let forward = from
+                .forwards
+                .iter()
+                .find(|forward| forward.to == to.place.id && forward.protocol == *protocol && within(forward.port));
+            if let Some(forward) = forward {
+                let text = match forward.from_port {
+                    Some(port) => format!("port {port} of {} passes on to port {}", from.place.id, forward.port),
+                    None => format!("{} passes on to port {}", from.place.id, forward.port),
+                };
+                verdict.hops.insert(0, Hop { what: "target".to_owned(), place: forward.place.clone(), text });
+            }
+        }
+        let port = verdict.witness.map_or(ports.0, |packet| packet.port);
+        let listener = to
+            .listeners
+            .iter()
+            .find(|listener| listener.protocol == *protocol && (listener.ports.0..=listener.ports.1).contains(&port));
+        if let Some(listener) = listener {
+            let text = format!("{} listens on {}", to.place.id, describe_ports(listener.ports));
+            verdict.hops.push(Hop { what: "listener".to_owned(), place: listener.place.clone(), text });
+        }
+        verdict
+    }
+
+    /// What makes the whole picture doubtful makes every denial doubtful.
+    fn doubted(&self, verdict: Verdict) -> Verdict {
+        if self.picture.unknown.is_empty() || verdict.status != Status::Unreachable {
+            return verdict;
+        }
+        Verdict { status: Status::Unknown, whys: self.picture.unknown.clone(), ..verdict }
+    }
+
+    fn known_verdict(&self, source: &Source, destination: &Destination) -> Verdict {
+        match (source, destination) {
+            (Source::Internet(family), Destination::Port { component, protocol, ports }) => {
+                let to = &self.picture.components[*component];
+                self.from_outside(&AddressSet::internet(*family), *family, to, *protocol, *ports)
+            }
+            (Source::Block(block), Destination::Port { component, protocol, ports }) => {
+                let to = &self.picture.components[*component];
+                let family = if block.addr().is_ipv4() { Family::V4 } else { Family::V6 };
+                self.from_outside(&AddressSet::block(*block), family, to, *protocol, *ports)
+            }
+            (Source::Component(from), Destination::Port { component, protocol, ports }) => {
+                let (from, to) = (&self.picture.components[*from], &self.picture.components[*component]);
+                self.between(from, to, *protocol, *ports)
+            }
+            (Source::Component(from), Destination::Internet { family, ports }) => {
+                self.to_outside(&self.picture.components[*from], &AddressSet::internet(*family), *family, *ports)
+            }
+            (Source::Component(from), Destination::Block { block, ports }) => {
+                let family = if block.addr().is_ipv4() { Family::V4 } else { Family::V6 };
+                self.to_outside(&self.picture.components[*from], &AddressSet::block(*block), family, *ports)
+            }
+            (Source::Component(from), Destination::Service(service)) => {
+                self.to_service(&self.picture.components[*from], service)
+            }
+            (Source::Internet(_) | Source::Block(_), _) => {
+                let text = "both ends lie outside of the template";
+                Verdict::unreachable("question", Place::new("", 0), text, "ask about a component")
+            }
+        }
+    }
+
+    fn nowhere(component: &Component) -> Verdict {
+        if !component.unknown.is_empty() {
+            return Verdict::unknown(component.unknown.clone());
+        }
+        let text = format!("{} has no interface in a network", component.place.id);
+        Verdict::unreachable("interface", component.place.clone(), text, "place it in a subnet")
+    }
+
+    /// Joins what is known of a component with what is not.
+    fn with_doubts(verdict: Verdict, components: &[&Component]) -> Verdict {
+        let whys: Whys = components.iter().flat_map(|component| component.unknown.iter().cloned()).collect();
+        if whys.is_empty() {
+            return verdict;
+        }
+        match verdict.status {
+            Status::Reachable | Status::Partly => verdict,
+            Status::Unreachable | Status::Unknown => {
+                let whys = verdict.whys.iter().cloned().chain(whys).collect();
+                Verdict { status: Status::Unknown, whys, ..verdict }
+            }
+        }
+    }
+
+    fn from_outside(
+        &self,
+        sources: &AddressSet,
+        family: Family,
+        to: &'p Component,
+        protocol: u8,
+        ports: (u16, u16),
+    ) -> Verdict {
+        let mut ways = Vec::new();
+        if !to.interfaces.is_empty() {
+            let parts = to.interfaces.iter().flat_map(|interface| {
+                let subnet = &self.picture.subnets[interface.subnet].place.id;
+                let roads = self.atlas.from_outside(sources, interface, family);
+                let is_one = roads.len() == 1;
+                roads.into_iter().map(move |road| {
+                    let name = if is_one {
+                        format!("in {subnet}")
+                    } else {
+                        format!("in {subnet} from {}", road.sources.describe(2))
+                    };
+                    (name, judge(self.picture, &road, protocol, ports))
+                })
+            });
+            ways.extend(every(parts.collect()));
+        }
+        if let Some(endpoint) = &to.public_endpoint
+            && protocol == TCP
+            && (ports.0..=ports.1).contains(&endpoint.port)
+        {
+            let public = sources.intersection(&AddressSet::internet(family));
+            let gate = Gate {
+                kind: Kind::PublicEndpoint(endpoint.place.clone()),
+                look: Look::Source,
+                passes: Passes::Addresses(endpoint.allowed.clone()),
+                travel: 30,
+            };
+            let road = Road {
+                gates: vec![gate],
+                sources: public,
+                unknown_sources: Whys::new(),
+                destinations: AddressSet::internet(family),
+                unknown_destinations: Whys::new(),
+            };
+            ways.push(judge(self.picture, &road, protocol, (endpoint.port, endpoint.port)));
+        }
+        let verdict = any(ways).unwrap_or_else(|| Self::nowhere(to));
+        Self::named(Self::with_doubts(verdict, &[to]), to)
+    }
+
+    /// Names the component where a cut is about the component itself.
+    fn named(mut verdict: Verdict, component: &Component) -> Verdict {
+        if let Some(Cut { place, text, .. }) = &mut verdict.cut
+            && place.id.is_empty()
+        {
+            if let Some(rest) = text.strip_prefix("it ") {
+                *text = format!("{} {rest}", component.place.id);
+            }
+            *place = component.place.clone();
+        }
+        verdict
+    }
+
+    fn families(from: &Interface, to: &Interface) -> Vec<Family> {
+        let mut families = vec![Family::V4];
+        if from.v6.is_possible() && to.v6.is_possible() {
+            families.push(Family::V6);
+        }
+        families
+    }
+
+    /// Whose packets arrive at a target: those of the load balancer, or of its clients.
+    fn as_clients(&self, road: &mut Road<'p>, from: &Component, to: &Component, protocol: u8, ports: (u16, u16)) {
+        let keeps = from.forwards.iter().any(|forward| {
+            forward.keeps_client_address
+                && forward.to == to.place.id
+                && forward.protocol == protocol
+                && (ports.0..=ports.1).contains(&forward.port)
+        });
+        let Some(interface) = from.interfaces.first().filter(|_| keeps) else { return };
+        let vpc = &self.picture.vpcs[self.picture.subnets[interface.subnet].vpc];
+        match &interface.public_v4 {
+            Tri::Yes => road.sources = AddressSet::internet(Family::V4),
+            Tri::No if vpc.unknown_blocks.is_empty() => road.sources = vpc.blocks.of_family(Family::V4),
+            _ => {
+                road.unknown_sources.extend(why(format!("who the clients of {} are is not known", from.place.id)));
+                road.sources = AddressSet::every(Family::V4);
+            }
+        }
+        if !matches!(interface.public_v4, Tri::Unknown(_)) {
+            road.unknown_sources.clear();
+        }
+    }
+
+    fn between(&self, from: &'p Component, to: &'p Component, protocol: u8, ports: (u16, u16)) -> Verdict {
+        if from.interfaces.is_empty() || (to.interfaces.is_empty() && to.public_endpoint.is_none()) {
+            let missing = if from.interfaces.is_empty() { from } else { to };
+            return Self::with_doubts(Self::nowhere(missing), &[from, to]);
+        }
+        let mut parts = Vec::new();
+        for a in &from.interfaces {
+            for b in &to.interfaces {
+                let mut ways = Vec::new();
+                for family in Self::families(a, b) {
+                    for mut road in self.atlas.between(a, b, family) {
+                        if family == Family::V4 {
+                            self.as_clients(&mut road, from, to, protocol, ports);
+                        }
+                        if family == Family::V4 || (!road.sources.is_empty() && !road.destinations.is_empty()) {
+                            ways.push(judge(self.picture, &road, protocol, ports));
+                        }
+                    }
+                }
+                let (first, second) = (&self.picture.subnets[a.subnet], &self.picture.subnets[b.subnet]);
+                let verdict = any(ways).unwrap_or_else(|| {
+                    let (one, other) = (&self.picture.vpcs[first.vpc].place, &self.picture.vpcs[second.vpc].place);
+                    let text = format!("{} and {} are not joined", one.id, other.id);
+                    Verdict::unreachable(
+                        "network",
+                        other.clone(),
+                        text,
+                        "join the VPCs by a peering connection and routes",
+                    )
+                });
+                parts.push((format!("from {} to {}", first.place.id, second.place.id), verdict));
+            }
+        }
+        let mut ways: Vec<Verdict> = every(parts).into_iter().collect();
+        if ways.iter().all(|verdict| verdict.status == Status::Unreachable) {
+            ways.extend(self.over_the_internet(from, to, protocol, ports));
+        }
+        let verdict = any(ways).unwrap_or_else(|| Self::nowhere(to));
+        Self::named(Self::with_doubts(verdict, &[from, to]), to)
+    }
+
+    /// From one component's way out to another's public address. The address that the packets then come from
+    /// is the provider's choice.
+    fn over_the_internet(
+        &self,
+        from: &'p Component,
+        to: &'p Component,
+        protocol: u8,
+        ports: (u16, u16),
+    ) -> Option<Verdict> {
+        let is_public =
+            to.public_endpoint.is_some() || to.interfaces.iter().any(|interface| interface.public_v4.is_possible());
+        if !is_public || from.is_relay {
+            return None;
+        }
+        let internet = AddressSet::internet(Family::V4);
+        let into = self.from_outside(&internet, Family::V4, to, protocol, ports);
+        if into.status == Status::Unreachable || (into.status == Status::Partly && !self.is_wide(to, protocol, ports)) {
+            return None;
+        }
+        let out = self.to_outside(from, &internet, Family::V4, ports);
+        if out.status == Status::Unreachable {
+            return None;
+        }
+        let status = match (out.status, into.status) {
+            (Status::Reachable, Status::Reachable) => Status::Reachable,
+            _ => Status::Unknown,
+        };
+        let mut whys: Whys = out.whys.iter().chain(&into.whys).cloned().collect();
+        if status == Status::Unknown && whys.is_empty() {
+            whys = why(format!("the public addresses of {} and {} are chosen later", from.place.id, to.place.id));
+        }
+        let middle = Hop {
+            what: "the internet".to_owned(),
+            place: to.place.clone(),
+            text: format!("to the public address of {}", to.place.id),
+        };
+        let hops = out.hops.into_iter().chain([middle]).chain(into.hops).collect();
+        Some(Verdict { hops, whys, ..Verdict::bare(status) })
+    }
+
+    /// Whether so many addresses may come in that a public address chosen later may be one of them.
+    fn is_wide(&self, to: &'p Component, protocol: u8, ports: (u16, u16)) -> bool {
+        to.interfaces.iter().any(|interface| self.allowed_from_outside(interface, protocol, ports.0) >= WIDE)
+            || to.public_endpoint.as_ref().is_some_and(|endpoint| endpoint.allowed.possible.count() >= WIDE)
+    }
+
+    fn allowed_from_outside(&self, interface: &Interface, protocol: u8, port: u16) -> u128 {
+        let Filter::Groups(groups) = &interface.filter else { return u128::MAX };
+        let mut allowed = AddressSet::empty();
+        for rule in groups.iter().flat_map(|group| &self.picture.groups[*group].ingress) {
+            if let super::picture::Peer::Addresses(addresses) = &rule.peer
+                && (rule.protocols.0..=rule.protocols.1).contains(&protocol)
+                && (rule.ports.0..=rule.ports.1).contains(&port)
+            {
+                allowed = allowed.union(&addresses.intersection(&AddressSet::internet(Family::V4)));
+            }
+        }
+        allowed.count()
+    }
+
+    fn to_outside(&self, from: &'p Component, set: &AddressSet, family: Family, ports: (u16, u16)) -> Verdict {
+        if from.interfaces.is_empty() {
+            return Self::nowhere(from);
+        }
+        let mut parts = Vec::new();
+        for interface in &from.interfaces {
+            let subnet = &self.picture.subnets[interface.subnet].place.id;
+            let (sources, _) = self.picture.addresses(interface, family);
+            if sources.is_empty() {
+                let text = "it has no address of this family";
+                let fix = "give it an address of this family";
+                parts.push((format!("from {subnet}"), Verdict::unreachable("address", Place::new("", 0), text, fix)));
+                continue;
+            }
+            for road in self.atlas.to_outside(interface, set, family) {
+                let name = if road.destinations == *set {
+                    format!("from {subnet}")
+                } else {
+                    format!("from {subnet} to {}", road.destinations.describe(2))
+                };
+                parts.push((name, judge(self.picture, &road, TCP, ports)));
+            }
+        }
+        let verdict = every(parts).unwrap_or_else(|| Self::nowhere(from));
+        Self::named(Self::with_doubts(verdict, &[from]), from)
+    }
+
+    /// Over an endpoint, or over the internet.
+    fn to_service(&self, from: &'p Component, service: &str) -> Verdict {
+        if from.interfaces.is_empty() {
+            return Self::nowhere(from);
+        }
+        let mut ways = Vec::new();
+        for (name, known) in &self.picture.interface_endpoints {
+            if known == service
+                && let Some(index) = self.picture.component(name)
+            {
+                ways.push(self.between(from, &self.picture.components[index], TCP, (443, 443)));
+            }
+        }
+        let parts: Vec<(String, Verdict)> = from
+            .interfaces
+            .iter()
+            .map(|interface| {
+                (
+                    self.picture.subnets[interface.subnet].place.id.clone(),
+                    self.over_gateway_endpoint(interface, service),
+                )
+            })
+            .collect();
+        ways.extend(every(parts));
+        ways.push(self.to_outside(from, &AddressSet::internet(Family::V4), Family::V4, (443, 443)));
+        let verdict = any(ways).unwrap_or_else(|| Self::nowhere(from));
+        if verdict.status == Status::Unreachable {
+            let text = format!("{} has neither an endpoint for {service} nor a way to the internet", from.place.id);
+            let fix = format!("add an endpoint for {service} to its VPC");
+            let deeper = verdict.cut.map(|cut| format!("{text} ({})", cut.text));
+            return Verdict::unreachable("endpoint", from.place.clone(), deeper.unwrap_or(text), fix);
+        }
+        verdict
+    }
+
+    fn over_gateway_endpoint(&self, interface: &'p Interface, service: &str) -> Verdict {
+        let subnet = &self.picture.subnets[interface.subnet];
+        let none = || {
+            let text = format!("the routes of {} have no endpoint for {service}", subnet.place.id);
+            Verdict::unreachable(
+                "endpoint",
+                subnet.place.clone(),
+                text,
+                format!("add a gateway endpoint for {service}"),
+            )
+        };
+        let Some(endpoint) = self.picture.gateway_endpoints.iter().find(|endpoint| {
+            endpoint.service == service && (endpoint.tables.contains(&subnet.table) || !endpoint.unknown.is_empty())
+        }) else {
+            return none();
+        };
+        let addresses = AddressSet::internet(Family::V4);
+        let is_on_table =
+            if endpoint.tables.contains(&subnet.table) { Tri::Yes } else { Tri::Unknown(endpoint.unknown.clone()) };
+        let Some(mut road) = self.atlas.to_outside(interface, &addresses, Family::V4).into_iter().next() else {
+            return none();
+        };
+        road.gates.retain(|gate| matches!(gate.kind, Kind::Egress(_)) || self.is_own_acl(gate, subnet.acl));
+        road.gates.push(Gate {
+            kind: Kind::Link(endpoint.place.clone()),
+            look: Look::Destination,
+            passes: Passes::All(is_on_table),
+            travel: 20,
+        });
+        road.destinations = addresses;
+        road.unknown_destinations = why(format!("the addresses of {service} are not in the template"));
+        judge(self.picture, &road, TCP, (443, 443))
+    }
+
+    fn is_own_acl(&self, gate: &Gate<'_>, own: usize) -> bool {
+        matches!(&gate.kind, Kind::Acl { acl, .. } if *acl == own)
+            && matches!(gate.look, Look::Destination | Look::AnswerFromDestination)
+    }
+
+    /// The status of a pair of components, by classes of equal interfaces: the fast way for large matrices.
+    #[must_use]
+    pub fn status_between(&self, from: usize, to: usize, protocol: u8, ports: (u16, u16)) -> Status {
+        let (from, to) = (&self.picture.components[from], &self.picture.components[to]);
+        let is_plain = from.unknown.is_empty()
+            && to.unknown.is_empty()
+            && to.public_endpoint.is_none()
+            && !from.forwards.iter().any(|forward| forward.keeps_client_address)
+            && !from.interfaces.is_empty()
+            && !to.interfaces.is_empty()
+            && self.picture.unknown.is_empty();
+        if !is_plain {
+            return self.doubted(self.between(from, to, protocol, ports)).status;
+        }
+        let mut statuses = Vec::with_capacity(from.interfaces.len() * to.interfaces.len());
+        for a in &from.interfaces {
+            for b in &to.interfaces {
+                statuses.push(self.status_of_classes(a, b, protocol, ports));
+            }
+        }
+        match super::verdict::every_status(&statuses) {
+            Some(Status::Unreachable) => {
+                self.over_the_internet(from, to, protocol, ports).map_or(Status::Unreachable, |verdict| verdict.status)
+            }
+            Some(status) => status,
+            None => Status::Unreachable,
+        }
+    }
+
+    fn status_of_classes(&self, a: &'p Interface, b: &'p Interface, protocol: u8, ports: (u16, u16)) -> Status {
+        let key = (self.classes[a], self.classes[b], protocol, ports);
+        if let Some(known) = self.memo.borrow().get(&key) {
+            return *known;
+        }
+        let mut best = Status::Unreachable;
+        for family in Self::families(a, b) {
+            for road in self.atlas.between(a, b, family) {
+                best = best.max(status(&road, protocol, ports));
+            }
+        }
+        self.memo.borrow_mut().insert(key, best);
+        best
+    }
+}

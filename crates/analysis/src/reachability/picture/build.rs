@@ -1,0 +1,490 @@
+//! Draws the picture from evaluated resources.
+
+use super::value::{Reference, reference};
+use super::{Acl, Component, Filter, Group, Interface, Picture, Place, RouteTable, Subnet, Vpc};
+use crate::reachability::bounded::{Bounded, Tri, Whys, why};
+use crate::reachability::intervals::SetAlgebra;
+use crate::reachability::packets::{AddressSet, Family, PacketSet};
+use indexmap::IndexMap;
+use model::cfn::{Evaluated, Evaluator, ResourceGraph};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A resource after evaluation.
+#[derive(Debug)]
+pub(super) struct Drawn<'g> {
+    pub(super) kind: &'g str,
+    pub(super) line: u32,
+    pub(super) properties: Evaluated,
+}
+
+/// The picture under construction and the indices of what is already in it.
+pub(super) struct Builder<'g> {
+    pub(super) graph: &'g ResourceGraph,
+    pub(super) resources: IndexMap<&'g str, Drawn<'g>>,
+    pub(super) by_kind: BTreeMap<&'g str, Vec<&'g str>>,
+    pub(super) picture: Picture,
+    pub(super) vpcs: BTreeMap<String, usize>,
+    pub(super) subnets: BTreeMap<String, usize>,
+    pub(super) tables: BTreeMap<String, usize>,
+    pub(super) acls: BTreeMap<String, usize>,
+    pub(super) groups: BTreeMap<String, usize>,
+    pub(super) main_tables: BTreeMap<usize, usize>,
+    pub(super) default_acls: BTreeMap<usize, usize>,
+}
+
+/// Draws the network of one graph under one combination of conditions.
+#[must_use]
+pub fn draw(graph: &ResourceGraph, evaluator: &Evaluator<'_>) -> Picture {
+    let mut resources = IndexMap::new();
+    let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, resource) in &graph.resources {
+        if !evaluator.exists(name) {
+            continue;
+        }
+        let properties = evaluator.evaluate(&resource.properties);
+        resources.insert(name.as_str(), Drawn { kind: &resource.kind, line: resource.line, properties });
+        by_kind.entry(resource.kind.as_str()).or_default().push(name);
+    }
+    let mut builder = Builder {
+        graph,
+        resources,
+        by_kind,
+        picture: Picture::default(),
+        vpcs: BTreeMap::new(),
+        subnets: BTreeMap::new(),
+        tables: BTreeMap::new(),
+        acls: BTreeMap::new(),
+        groups: BTreeMap::new(),
+        main_tables: BTreeMap::new(),
+        default_acls: BTreeMap::new(),
+    };
+    builder.network();
+    builder.security_groups();
+    builder.components();
+    builder.unmodelled();
+    builder.picture
+}
+
+impl<'g> Builder<'g> {
+    /// The resources of a type, with their names.
+    pub(super) fn of_kind(&self, kind: &str) -> Vec<&'g str> {
+        self.by_kind.get(kind).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn get(&self, name: &str, property: &str) -> &Evaluated {
+        self.resources.get(name).map_or(&Evaluated::ABSENT, |drawn| drawn.properties.get(property))
+    }
+
+    pub(super) fn place(&self, name: &str) -> Place {
+        Place::new(name, self.resources.get(name).map_or(0, |drawn| drawn.line))
+    }
+
+    pub(super) fn kind(&self, name: &str) -> &'g str {
+        self.resources.get(name).map_or("", |drawn| drawn.kind)
+    }
+
+    /// A VPC that is not part of the template.
+    fn external_vpc(&mut self, text: &str, whys: &Whys) -> usize {
+        if let Some(index) = self.vpcs.get(text) {
+            return *index;
+        }
+        let default_group = self.external_group(&format!("the default group of {text}"), whys);
+        let index = self.picture.vpcs.len();
+        self.picture.vpcs.push(Vpc {
+            place: Place::new(text, 0),
+            blocks: AddressSet::empty(),
+            unknown_blocks: whys.clone(),
+            internet_gateways: Vec::new(),
+            unknown_gateways: whys.clone(),
+            vpn_gateways: Vec::new(),
+            default_group,
+            is_external: true,
+        });
+        self.vpcs.insert(text.to_owned(), index);
+        index
+    }
+
+    pub(super) fn vpc(&mut self, value: &Evaluated) -> usize {
+        match reference(value) {
+            Reference::Own(name, _) => match self.vpcs.get(&name) {
+                Some(index) => *index,
+                None => {
+                    let whys = why(format!("{name} is no VPC that is known"));
+                    self.external_vpc(&name, &whys)
+                }
+            },
+            Reference::External(text, whys) => self.external_vpc(&text, &whys),
+            Reference::Absent => self.external_vpc("the default VPC", &why("the default VPC is not in this template")),
+        }
+    }
+
+    /// A subnet that is not part of the template, of a VPC that may be known.
+    pub(super) fn external_subnet(&mut self, text: &str, whys: &Whys, vpc: Option<usize>) -> usize {
+        if let Some(index) = self.subnets.get(text) {
+            return *index;
+        }
+        let vpc = vpc.unwrap_or_else(|| self.external_vpc(&format!("the VPC of {text}"), whys));
+        let table = self.picture.tables.len();
+        self.picture.tables.push(RouteTable {
+            place: Place::new(format!("the route table of {text}"), 0),
+            routes: Vec::new(),
+            parts: Vec::new(),
+            unplaced: Vec::new(),
+            unknown: whys.clone(),
+            propagated_from: Vec::new(),
+        });
+        let acl = self.picture.acls.len();
+        let unknown = Bounded::at_most(PacketSet::everything(), whys.clone());
+        self.picture.acls.push(Acl {
+            place: Place::new(format!("the network ACL of {text}"), 0),
+            inbound: Vec::new(),
+            outbound: Vec::new(),
+            passes_in: unknown.clone(),
+            passes_out: unknown,
+        });
+        let index = self.picture.subnets.len();
+        self.picture.subnets.push(Subnet {
+            place: Place::new(text, 0),
+            vpc,
+            is_external: true,
+            v4: AddressSet::every(Family::V4),
+            v6: AddressSet::internet(Family::V6),
+            unknown_v4: whys.clone(),
+            unknown_v6: whys.clone(),
+            gives_public_v4: Tri::Unknown(whys.clone()),
+            gives_v6: Tri::Unknown(whys.clone()),
+            table,
+            acl,
+        });
+        self.subnets.insert(text.to_owned(), index);
+        index
+    }
+
+    pub(super) fn subnet(&mut self, value: &Evaluated) -> usize {
+        match reference(value) {
+            Reference::Own(name, _) => match self.subnets.get(&name) {
+                Some(index) => *index,
+                None => {
+                    let whys = why(format!("{name} is no subnet that is known"));
+                    self.external_subnet(&name, &whys, None)
+                }
+            },
+            Reference::External(text, whys) => self.external_subnet(&text, &whys, None),
+            Reference::Absent => {
+                self.external_subnet("a default subnet", &why("the default subnets are not in this template"), None)
+            }
+        }
+    }
+
+    pub(super) fn external_group(&mut self, text: &str, whys: &Whys) -> usize {
+        if let Some(index) = self.groups.get(text) {
+            return *index;
+        }
+        let index = self.picture.groups.len();
+        self.picture.groups.push(Group {
+            place: Place::new(text, 0),
+            ingress: Vec::new(),
+            egress: Vec::new(),
+            unknown: whys.clone(),
+            is_external: true,
+            vpc: None,
+        });
+        self.groups.insert(text.to_owned(), index);
+        index
+    }
+
+    /// The group that a value names.
+    pub(super) fn group(&mut self, value: &Evaluated) -> Option<usize> {
+        match reference(value) {
+            Reference::Own(name, attribute) => {
+                if self.vpcs.contains_key(&name) {
+                    let vpc = self.vpcs[&name];
+                    return Some(self.picture.vpcs[vpc].default_group);
+                }
+                let key = match attribute.as_deref() {
+                    None | Some("GroupId" | "Id") => name,
+                    Some(attribute) => format!("{name}.{attribute}"),
+                };
+                match self.groups.get(&key) {
+                    Some(index) => Some(*index),
+                    None => {
+                        let whys = why(format!("{key} is no security group of this template"));
+                        Some(self.external_group(&key, &whys))
+                    }
+                }
+            }
+            Reference::External(text, whys) => Some(self.external_group(&text, &whys)),
+            Reference::Absent => None,
+        }
+    }
+
+    /// An interface in a subnet with these groups; without groups it has the VPC's default group.
+    pub(super) fn interface(&mut self, subnet: usize, groups: &[&Evaluated]) -> Interface {
+        let mut indices = BTreeSet::new();
+        for value in groups {
+            for item in value.items() {
+                if let Some(group) = self.group(item) {
+                    indices.insert(group);
+                }
+            }
+        }
+        let subnet_is = &self.picture.subnets[subnet];
+        if indices.is_empty() {
+            indices.insert(self.picture.vpcs[subnet_is.vpc].default_group);
+        }
+        Interface {
+            subnet,
+            filter: Filter::Groups(indices.into_iter().collect()),
+            public_v4: Tri::No,
+            v6: subnet_is.gives_v6.clone(),
+            address: None,
+        }
+    }
+
+    /// One interface in each of the subnets.
+    pub(super) fn interfaces(&mut self, subnets: &[&Evaluated], groups: &[&Evaluated]) -> Vec<Interface> {
+        let mut interfaces = BTreeSet::new();
+        for value in subnets {
+            for item in value.items() {
+                let subnet = self.subnet(item);
+                interfaces.insert(self.interface(subnet, groups));
+            }
+        }
+        interfaces.into_iter().collect()
+    }
+
+    /// A component without interfaces and listeners.
+    pub(super) fn component(&self, name: &str) -> Component {
+        Component {
+            place: self.place(name),
+            kind: self.kind(name).to_owned(),
+            aliases: Vec::new(),
+            interfaces: Vec::new(),
+            listeners: Vec::new(),
+            public_endpoint: None,
+            forwards: Vec::new(),
+            is_relay: false,
+            unknown: Whys::new(),
+        }
+    }
+
+    /// What resources of unknown types may do to the picture.
+    fn unmodelled(&mut self) {
+        for transform in &self.graph.transforms {
+            if transform.starts_with("AWS::SecretsManager") || transform.starts_with("AWS::LanguageExtensions") {
+                continue;
+            }
+            if transform.starts_with("AWS::Serverless") || transform.starts_with("AWS::CodeDeploy") {
+                self.picture
+                    .notes
+                    .push(format!("{transform} makes further resources; functions are judged as written"));
+            } else {
+                self.picture.unknown.extend(why(format!("the macro {transform} may rewrite the template")));
+            }
+        }
+        for gap in &self.graph.gaps {
+            self.picture.unknown.extend(why(gap.clone()));
+        }
+        let mut ignored: BTreeMap<&str, usize> = BTreeMap::new();
+        let all: Vec<(&str, &str)> = self.resources.iter().map(|(name, drawn)| (*name, drawn.kind)).collect();
+        for (name, kind) in all {
+            if is_modelled(kind) || is_harmless(kind) {
+                continue;
+            }
+            let Some(resource) = self.graph.resources.get(name) else { continue };
+            let mentions: BTreeSet<&str> = resource.properties.mentions().into_iter().collect();
+            let may_change = !kind.starts_with("AWS::") || kind.starts_with("AWS::CloudFormation::");
+            let reason = why(if may_change {
+                format!("{name} ({kind}) may change it")
+            } else {
+                format!("{name} has a type that is not modelled ({kind})")
+            });
+            let mut touches = false;
+            for mention in mentions {
+                touches |= self.touch(mention, may_change, &reason);
+            }
+            if kind == "AWS::GlobalAccelerator::EndpointGroup" {
+                continue;
+            }
+            if touches && !may_change {
+                let mut component = self.component(name);
+                component.unknown = reason;
+                self.picture.components.push(component);
+            } else if !touches {
+                *ignored.entry(kind).or_default() += 1;
+            }
+        }
+        for (kind, count) in ignored {
+            self.picture.notes.push(format!(
+                "{kind} is not modelled; {count} of it {} no network of this template",
+                if count == 1 { "touches" } else { "touch" }
+            ));
+        }
+    }
+
+    /// Marks what a resource of an unknown type mentions; whether that belongs to the network.
+    fn touch(&mut self, mention: &str, may_change: bool, reason: &Whys) -> bool {
+        if let Some(index) = self.groups.get(mention) {
+            if may_change {
+                self.picture.groups[*index].unknown.extend(reason.iter().cloned());
+            }
+        } else if let Some(index) = self.tables.get(mention) {
+            if may_change {
+                self.picture.tables[*index].unknown.extend(reason.iter().cloned());
+            }
+        } else if let Some(index) = self.acls.get(mention) {
+            if may_change {
+                let acl = &mut self.picture.acls[*index];
+                acl.passes_in = Bounded::at_most(PacketSet::everything(), reason.clone());
+                acl.passes_out = acl.passes_in.clone();
+            }
+        } else if let Some(index) = self.vpcs.get(mention) {
+            if may_change {
+                self.picture.vpcs[*index].unknown_gateways.extend(reason.iter().cloned());
+            }
+        } else if self.subnets.contains_key(mention) {
+            // A custom resource may put the subnet under another table or ACL, but hardly ever does so behind the
+            // back of a template that does it itself: only what it is handed is doubted.
+        } else if let Some(index) = self.picture.component(mention) {
+            if reason.iter().any(|why| why.0.contains("AWS::GlobalAccelerator::EndpointGroup")) {
+                for interface in &mut self.picture.components[index].interfaces {
+                    if interface.public_v4 == Tri::No {
+                        interface.public_v4 = Tri::Unknown(reason.clone());
+                    }
+                }
+            }
+            return false;
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+/// Types that the builder reads.
+fn is_modelled(kind: &str) -> bool {
+    const EC2: &[&str] = &[
+        "VPC",
+        "VPCCidrBlock",
+        "Subnet",
+        "SubnetCidrBlock",
+        "InternetGateway",
+        "VPCGatewayAttachment",
+        "EgressOnlyInternetGateway",
+        "NatGateway",
+        "VPNGateway",
+        "VPNGatewayRoutePropagation",
+        "VPCPeeringConnection",
+        "TransitGateway",
+        "TransitGatewayAttachment",
+        "TransitGatewayVpcAttachment",
+        "TransitGatewayRouteTable",
+        "TransitGatewayRouteTableAssociation",
+        "TransitGatewayRouteTablePropagation",
+        "TransitGatewayRoute",
+        "RouteTable",
+        "Route",
+        "SubnetRouteTableAssociation",
+        "NetworkAcl",
+        "NetworkAclEntry",
+        "SubnetNetworkAclAssociation",
+        "SecurityGroup",
+        "SecurityGroupIngress",
+        "SecurityGroupEgress",
+        "PrefixList",
+        "Instance",
+        "LaunchTemplate",
+        "NetworkInterface",
+        "NetworkInterfaceAttachment",
+        "EIP",
+        "EIPAssociation",
+        "VPCEndpoint",
+        // Without influence on who reaches whom.
+        "FlowLog",
+        "Volume",
+        "VolumeAttachment",
+        "KeyPair",
+        "DHCPOptions",
+        "VPCDHCPOptionsAssociation",
+        "PlacementGroup",
+        "CustomerGateway",
+        "VPNConnection",
+        "VPNConnectionRoute",
+        "VPCEndpointConnectionNotification",
+        "CapacityReservation",
+        "NetworkInsightsPath",
+        "NetworkInsightsAnalysis",
+    ];
+    if let Some(name) = kind.strip_prefix("AWS::EC2::") {
+        return EC2.contains(&name);
+    }
+    super::data::reads(kind)
+        || super::containers::reads(kind)
+        || super::balancers::reads(kind)
+        || super::compute::reads(kind)
+}
+
+/// Services without interfaces in a VPC, and parts that only describe.
+fn is_harmless(kind: &str) -> bool {
+    const PREFIXES: &[&str] = &[
+        "AWS::ACMPCA::",
+        "AWS::ApiGateway::",
+        "AWS::ApiGatewayV2::Api",
+        "AWS::ApiGatewayV2::Integration",
+        "AWS::ApiGatewayV2::Route",
+        "AWS::ApiGatewayV2::Stage",
+        "AWS::ApplicationAutoScaling::",
+        "AWS::Athena::",
+        "AWS::AutoScaling::LifecycleHook",
+        "AWS::AutoScaling::ScalingPolicy",
+        "AWS::AutoScaling::ScheduledAction",
+        "AWS::AutoScaling::WarmPool",
+        "AWS::Backup::",
+        "AWS::CertificateManager::",
+        "AWS::CloudFormation::WaitCondition",
+        "AWS::CloudFront::CachePolicy",
+        "AWS::CloudFront::Distribution",
+        "AWS::CloudFront::OriginAccess",
+        "AWS::CloudTrail::",
+        "AWS::CloudWatch::",
+        "AWS::CodePipeline::",
+        "AWS::CodeCommit::",
+        "AWS::Cognito::",
+        "AWS::Config::",
+        "AWS::DynamoDB::",
+        "AWS::ECR::",
+        "AWS::ECS::CapacityProvider",
+        "AWS::ECS::ClusterCapacityProviderAssociations",
+        "AWS::Events::",
+        "AWS::GlobalAccelerator::Accelerator",
+        "AWS::GlobalAccelerator::Listener",
+        "AWS::GuardDuty::",
+        "AWS::IAM::",
+        "AWS::KMS::",
+        "AWS::Kinesis::",
+        "AWS::KinesisFirehose::",
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::LayerVersion",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Url",
+        "AWS::Lambda::Version",
+        "AWS::Logs::",
+        "AWS::ResourceGroups::",
+        "AWS::Route53::",
+        "AWS::S3::",
+        "AWS::SES::",
+        "AWS::SNS::",
+        "AWS::SQS::",
+        "AWS::SSM::",
+        "AWS::SecretsManager::",
+        "AWS::ServiceDiscovery::",
+        "AWS::StepFunctions::",
+        "AWS::WAF",
+        "AWS::CDK::Metadata",
+        "Custom::S3AutoDeleteObjects",
+        "Custom::LogRetention",
+    ];
+    PREFIXES.iter().any(|prefix| kind.starts_with(prefix))
+}

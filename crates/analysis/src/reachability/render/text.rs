@@ -1,0 +1,148 @@
+//! The report for a terminal.
+
+use crate::reachability::guarantee::Outcome;
+use crate::reachability::picture::Place;
+use crate::reachability::report::ProofReport;
+use crate::reachability::verdict::{Status, Verdict};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Wider matrices are listed instead of drawn.
+const COLUMNS: usize = 24;
+
+fn mark(status: Option<Status>) -> char {
+    match status {
+        Some(Status::Reachable) => '#',
+        Some(Status::Partly) => '+',
+        Some(Status::Unknown) => '?',
+        Some(Status::Unreachable) => '.',
+        None => ' ',
+    }
+}
+
+/// The whole report.
+#[must_use]
+pub fn text(report: &ProofReport) -> String {
+    let mut out = String::new();
+    if !report.answers.is_empty() {
+        for answer in &report.answers {
+            let _ = writeln!(out, "{} -> {}: {}", answer.from, answer.to, answer.verdict.status.word());
+            verdict(&mut out, report, &answer.verdict, "  ");
+        }
+        out.push('\n');
+    } else if !report.destinations.is_empty() {
+        matrix(&mut out, report);
+    }
+    if let Some(expectation) = &report.expectation {
+        let word = if expectation.is_met { "proved" } else { "NOT proved" };
+        let _ = writeln!(out, "{word}: {}", expectation.text);
+    }
+    for guarantee in &report.guarantees {
+        let word = match guarantee.outcome {
+            Outcome::Holds => "holds",
+            Outcome::Violated => "VIOLATED",
+            Outcome::Unknown => "not proved",
+        };
+        let _ = writeln!(out, "{word}: {}", guarantee.claim);
+        for line in &guarantee.evidence {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    if report.answers.is_empty() {
+        section(
+            &mut out,
+            "Over others (what one stolen host opens)",
+            report.chains.iter().map(|chain| {
+                let doubt = if chain.is_certain { "" } else { " (not certain)" };
+                format!("{} -> {}{doubt}", chain.from, chain.steps.join(" -> "))
+            }),
+        );
+        section(
+            &mut out,
+            "Rules that could go or be narrower",
+            report.hints.iter().map(|hint| format!("{} ({}): {}", line_of(report, &hint.place), hint.kind, hint.text)),
+        );
+    }
+    section(&mut out, "Notes", report.notes.iter().cloned());
+    if report.scenarios.len() > 1 {
+        let lines = report.scenarios.iter().map(|scenario| scenario.when.join(", "));
+        section(&mut out, "Combinations of conditions that were examined", lines);
+    }
+    out
+}
+
+fn section(out: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    let mut lines = lines.peekable();
+    if lines.peek().is_some() {
+        let _ = writeln!(out, "\n{title}");
+        for line in lines {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+}
+
+fn matrix(out: &mut String, report: &ProofReport) {
+    let counts: Vec<String> =
+        report.counts().into_iter().rev().map(|(status, count)| format!("{count} {}", status.word())).collect();
+    let pairs = report.counts().values().sum::<usize>();
+    let _ = writeln!(out, "{pairs} pairs: {}", counts.join(", "));
+    let cells: BTreeMap<(usize, usize), Status> =
+        report.cells.iter().map(|cell| ((cell.source, cell.destination), cell.status)).collect();
+    if report.destinations.len() <= COLUMNS && report.sources.len() <= 60 {
+        let width = report.sources.iter().map(String::len).max().unwrap_or(0);
+        out.push('\n');
+        let _ = writeln!(out, "# reachable   + partly   ? unknown   . unreachable\n");
+        for (number, column) in report.destinations.iter().enumerate() {
+            let _ = writeln!(out, "{:width$}  {}{}", "", "| ".repeat(number), column.name);
+        }
+        for (row, source) in report.sources.iter().enumerate() {
+            let marks: Vec<String> = (0..report.destinations.len())
+                .map(|column| mark(cells.get(&(row, column)).copied()).to_string())
+                .collect();
+            let _ = writeln!(out, "{source:width$}  {}", marks.join(" "));
+        }
+    }
+    out.push('\n');
+    for cell in report.cells.iter().filter(|cell| cell.status != Status::Unreachable) {
+        let (source, destination) = (&report.sources[cell.source], &report.destinations[cell.destination].name);
+        let _ = writeln!(out, "{source} -> {destination}: {}", cell.status.word());
+        if let Some(found) = &cell.verdict {
+            verdict(out, report, found, "  ");
+        }
+    }
+}
+
+fn line_of(report: &ProofReport, place: &Place) -> String {
+    let root = place.id.split(['.', '[']).next().unwrap_or_default();
+    match (report.origins.get(root), place.line) {
+        (Some(origin), _) => format!("{} (from {origin})", place.id),
+        (None, 0) => place.id.clone(),
+        (None, line) => format!("{} ({}:{line})", place.id, report.file),
+    }
+}
+
+fn verdict(out: &mut String, report: &ProofReport, verdict: &Verdict, indent: &str) {
+    if let Some(part) = &verdict.part {
+        let _ = writeln!(out, "{indent}only {part}");
+    }
+    for hop in &verdict.hops {
+        let _ = writeln!(out, "{indent}{}: {} - {}", hop.what, hop.text, line_of(report, &hop.place));
+    }
+    if let Some(witness) = &verdict.witness {
+        let _ = writeln!(
+            out,
+            "{indent}for example {} port {} to {} port {}",
+            witness.source, witness.source_port, witness.destination, witness.port
+        );
+    }
+    if let Some(cut) = &verdict.cut {
+        let word = if verdict.status == Status::Partly { "the rest is stopped" } else { "stopped" };
+        let _ = writeln!(out, "{indent}{word} by {}: {} - {}", cut.what, cut.text, line_of(report, &cut.place));
+        if !cut.fix.is_empty() {
+            let _ = writeln!(out, "{indent}to open it: {}", cut.fix);
+        }
+    }
+    for why in &verdict.whys {
+        let _ = writeln!(out, "{indent}unknown because {why}");
+    }
+}

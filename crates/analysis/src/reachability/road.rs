@@ -1,0 +1,652 @@
+//! Every way on which packets can go from a source to an interface, as the gates on that way.
+//!
+//! A gate lets a set of packets pass, by the address of one end and the port of the connection (or, for
+//! answers at stateless filters, the client's port). A road is open for the packets that pass all of them.
+
+use super::bounded::{Bounded, Tri, Whys, why};
+use super::intervals::SetAlgebra;
+use super::packets::{AddressSet, Family, PacketSet};
+use super::picture::{Filter, GroupRule, Interface, Link, Peer, Picture, Place, Route, Target};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// Which address and which port of a packet a gate looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Source address, destination port.
+    Source,
+    /// Destination address, destination port.
+    Destination,
+    /// Source address, the client's port: an answer on its way to the source.
+    AnswerToSource,
+    /// Destination address, the client's port: an answer on its way from the destination.
+    AnswerFromDestination,
+}
+
+/// What a gate is; indices are those of the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The destination's security groups.
+    Ingress(Filter),
+    /// The source's security groups.
+    Egress(Filter),
+    /// A network ACL, inwards or outwards, for the connection or for its answers.
+    Acl {
+        /// Index.
+        acl: usize,
+        /// Into the subnet.
+        is_inbound: bool,
+        /// For the answers.
+        is_answer: bool,
+    },
+    /// Routes of a table.
+    Routes {
+        /// Index.
+        table: usize,
+        /// Where they must lead, for people.
+        toward: String,
+        /// The way back.
+        is_answer: bool,
+    },
+    /// Whether the destination (or the source, of a connection outwards) has a public address.
+    PublicAddress,
+    /// Whether the VPC has an internet gateway.
+    InternetGateway(usize),
+    /// A NAT gateway.
+    Nat(Place),
+    /// A peering connection or transit gateway.
+    Link(Place),
+    /// Whether two networks are one.
+    SameNetwork,
+    /// Whom a public endpoint lets in.
+    PublicEndpoint(Place),
+}
+
+/// What passes a gate.
+#[derive(Debug, Clone)]
+pub enum Passes<'p> {
+    /// These packets.
+    Packets(Cow<'p, Bounded<PacketSet>>),
+    /// Every packet with these addresses.
+    Addresses(Bounded<AddressSet>),
+    /// Everything or nothing.
+    All(Tri),
+}
+
+/// A gate.
+#[derive(Debug, Clone)]
+pub struct Gate<'p> {
+    /// What it is.
+    pub kind: Kind,
+    /// What it looks at.
+    pub look: Look,
+    /// What passes.
+    pub passes: Passes<'p>,
+    /// Where on the way it stands, for printing; checking goes in another order.
+    pub travel: u8,
+}
+
+/// A way with its gates.
+#[derive(Debug, Clone)]
+pub struct Road<'p> {
+    /// In the order in which they are checked.
+    pub gates: Vec<Gate<'p>>,
+    /// The source's addresses.
+    pub sources: AddressSet,
+    /// Why the source's addresses are not exactly known.
+    pub unknown_sources: Whys,
+    /// The destination's addresses.
+    pub destinations: AddressSet,
+    /// Why the destination's addresses are not exactly known.
+    pub unknown_destinations: Whys,
+}
+
+/// Whose packets a group rule is asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum Membership<'p> {
+    /// An interface of this filter.
+    Of(&'p Filter),
+    /// Nobody who is in a group.
+    None,
+}
+
+/// The rules of one set of groups, made ready once.
+#[derive(Debug)]
+struct Sets {
+    addresses: Bounded<PacketSet>,
+    groups: Vec<(usize, Bounded<PacketSet>)>,
+}
+
+/// A picture with what every verdict needs made ready.
+#[derive(Debug)]
+pub struct Atlas<'p> {
+    /// The picture.
+    pub picture: &'p Picture,
+    ingress: HashMap<&'p Filter, Sets>,
+    egress: HashMap<&'p Filter, Sets>,
+    everything: Bounded<PacketSet>,
+}
+
+impl<'p> Atlas<'p> {
+    /// Makes a picture ready.
+    #[must_use]
+    pub fn new(picture: &'p Picture) -> Self {
+        let mut atlas = Self {
+            picture,
+            ingress: HashMap::new(),
+            egress: HashMap::new(),
+            everything: Bounded::known(PacketSet::everything()),
+        };
+        for interface in picture.components.iter().flat_map(|component| &component.interfaces) {
+            if let Filter::Groups(groups) = &interface.filter
+                && !atlas.ingress.contains_key(&interface.filter)
+            {
+                let ingress = sets(picture, groups, |group| &picture.groups[group].ingress);
+                let egress = sets(picture, groups, |group| &picture.groups[group].egress);
+                atlas.ingress.insert(&interface.filter, ingress);
+                atlas.egress.insert(&interface.filter, egress);
+            }
+        }
+        atlas
+    }
+
+    /// What the groups of an interface let in from a member of other groups.
+    fn let_through(&self, sets: &'p HashMap<&'p Filter, Sets>, filter: &Filter, other: Membership<'_>) -> Passes<'_> {
+        let Some(sets) = sets.get(filter) else { return Passes::Packets(Cow::Borrowed(&self.everything)) };
+        let mut all = Cow::Borrowed(&sets.addresses);
+        if let Membership::Of(Filter::Groups(members)) = other {
+            for (group, rules) in &sets.groups {
+                if members.binary_search(group).is_ok() {
+                    all.to_mut().add(rules);
+                } else if self.picture.groups[*group].is_external {
+                    // Two names may mean one group, when neither is of this template.
+                    if let Some(member) = members.iter().find(|member| self.picture.groups[**member].is_external) {
+                        let text = format!(
+                            "whether {} is the group {} is not known",
+                            self.picture.groups[*member].place.id, self.picture.groups[*group].place.id
+                        );
+                        all.to_mut().add(&Bounded::at_most(rules.possible.clone(), why(text)));
+                    }
+                }
+            }
+        }
+        Passes::Packets(all)
+    }
+
+    fn ingress(&'p self, filter: &Filter, source: Membership<'_>) -> Gate<'p> {
+        Gate {
+            kind: Kind::Ingress(filter.clone()),
+            look: Look::Source,
+            passes: self.let_through(&self.ingress, filter, source),
+            travel: 50,
+        }
+    }
+
+    fn egress(&'p self, filter: &Filter, destination: Membership<'_>) -> Gate<'p> {
+        Gate {
+            kind: Kind::Egress(filter.clone()),
+            look: Look::Destination,
+            passes: self.let_through(&self.egress, filter, destination),
+            travel: 10,
+        }
+    }
+
+    fn acl(&'p self, acl: usize, is_inbound: bool, look: Look, travel: u8) -> Gate<'p> {
+        let acl_is = &self.picture.acls[acl];
+        let passes = if is_inbound { &acl_is.passes_in } else { &acl_is.passes_out };
+        let is_answer = matches!(look, Look::AnswerToSource | Look::AnswerFromDestination);
+        Gate {
+            kind: Kind::Acl { acl, is_inbound, is_answer },
+            look,
+            passes: Passes::Packets(Cow::Borrowed(passes)),
+            travel,
+        }
+    }
+
+    /// The addresses that a table sends toward something; `leads` says whether a route does.
+    fn routed(&self, table: usize, leads: &dyn Fn(&Route) -> Tri) -> Bounded<AddressSet> {
+        let table = &self.picture.tables[table];
+        let mut all = Bounded::none();
+        for (part, route) in &table.parts {
+            match leads(&table.routes[*route]) {
+                Tri::Yes => all.add(&Bounded::known(part.clone())),
+                Tri::Unknown(whys) => all.add(&Bounded::at_most(part.clone(), whys)),
+                Tri::No => {}
+            }
+        }
+        // A route to an unknown place may take addresses from any other, or give them.
+        for route in &table.unplaced {
+            let route = &table.routes[*route];
+            let text = why(format!("the addresses of {} are not known", route.place.id));
+            match leads(route) {
+                Tri::No => all.certain = AddressSet::empty(),
+                Tri::Yes | Tri::Unknown(_) => all.possible = AddressSet::everything(),
+            }
+            all.whys.extend(text);
+        }
+        if !table.unknown.is_empty() {
+            all.possible = AddressSet::everything();
+            if table.parts.is_empty() || table.routes.len() == 1 {
+                all.certain = AddressSet::empty();
+            }
+            all.whys.extend(table.unknown.iter().cloned());
+        }
+        all
+    }
+
+    fn routes_gate(
+        &self,
+        table: usize,
+        toward: &str,
+        look: Look,
+        travel: u8,
+        leads: &dyn Fn(&Route) -> Tri,
+    ) -> Gate<'p> {
+        let is_answer = look == Look::Source;
+        Gate {
+            kind: Kind::Routes { table, toward: toward.to_owned(), is_answer },
+            look,
+            passes: Passes::Addresses(self.routed(table, leads)),
+            travel,
+        }
+    }
+
+    fn is_attached(&self, vpc: usize, gateway: &str) -> Tri {
+        let vpc = &self.picture.vpcs[vpc];
+        if vpc.internet_gateways.iter().any(|place| place.id == gateway) {
+            Tri::Yes
+        } else if vpc.unknown_gateways.is_empty() {
+            Tri::No
+        } else {
+            Tri::Unknown(vpc.unknown_gateways.clone())
+        }
+    }
+
+    fn to_internet_gateway(&self, vpc: usize) -> impl Fn(&Route) -> Tri + '_ {
+        move |route| match &route.target {
+            Target::InternetGateway(gateway) => self.is_attached(vpc, gateway),
+            Target::Unknown(whys) => Tri::Unknown(whys.clone()),
+            _ => Tri::No,
+        }
+    }
+
+    fn has_gateway(&self, vpc: usize) -> Gate<'p> {
+        let vpc_is = &self.picture.vpcs[vpc];
+        let has = if !vpc_is.internet_gateways.is_empty() {
+            Tri::Yes
+        } else if vpc_is.unknown_gateways.is_empty() {
+            Tri::No
+        } else {
+            Tri::Unknown(vpc_is.unknown_gateways.clone())
+        };
+        Gate { kind: Kind::InternetGateway(vpc), look: Look::Source, passes: Passes::All(has), travel: 20 }
+    }
+
+    fn road(&self, from: (&Interface, Family), to: (&Interface, Family), gates: Vec<Gate<'p>>) -> Road<'p> {
+        let (sources, unknown_sources) = self.picture.addresses(from.0, from.1);
+        let (destinations, unknown_destinations) = self.picture.addresses(to.0, to.1);
+        Road {
+            gates,
+            sources,
+            unknown_sources: unknown_sources.clone(),
+            destinations,
+            unknown_destinations: unknown_destinations.clone(),
+        }
+    }
+
+    /// Routes inside of the VPC that lead through something instead.
+    fn diversion(&self, table: usize, addresses: &AddressSet, look: Look, travel: u8) -> Option<Gate<'p>> {
+        let table_is = &self.picture.tables[table];
+        let local = table_is.routes.first()?.to.as_ref()?;
+        let mut diverted = AddressSet::empty();
+        let mut whys = Whys::new();
+        for (part, route) in &table_is.parts {
+            let route = &table_is.routes[*route];
+            if route.target != Target::Local && local.covers(part) {
+                let part = part.intersection(addresses);
+                if !part.is_empty() {
+                    whys.extend(why(format!("{} leads the packets through something else", route.place.id)));
+                    diverted = diverted.union(&part);
+                }
+            }
+        }
+        if diverted.is_empty() {
+            return None;
+        }
+        let passes = Bounded { certain: addresses.difference(&diverted), possible: addresses.clone(), whys };
+        Some(Gate {
+            kind: Kind::Routes { table, toward: "the subnet".to_owned(), is_answer: look == Look::Source },
+            look,
+            passes: Passes::Addresses(passes),
+            travel,
+        })
+    }
+
+    /// Adds the ACLs between two subnets.
+    fn acls_between(&'p self, from: usize, to: usize, gates: &mut Vec<Gate<'p>>) {
+        let (from_is, to_is) = (&self.picture.subnets[from], &self.picture.subnets[to]);
+        // One subnet has no border inside of it; a name for several subnets has.
+        if from == to && !from_is.is_external {
+            return;
+        }
+        gates.push(self.acl(from_is.acl, false, Look::Destination, 15));
+        gates.push(self.acl(to_is.acl, true, Look::Source, 40));
+        gates.push(self.acl(to_is.acl, false, Look::AnswerToSource, 60));
+        gates.push(self.acl(from_is.acl, true, Look::AnswerFromDestination, 70));
+    }
+
+    /// The private roads between two interfaces.
+    #[must_use]
+    pub fn between(&'p self, from: &'p Interface, to: &'p Interface, family: Family) -> Vec<Road<'p>> {
+        let (from_vpc, to_vpc) = (self.picture.subnets[from.subnet].vpc, self.picture.subnets[to.subnet].vpc);
+        if from_vpc == to_vpc {
+            return vec![self.inside(from, to, family, None)];
+        }
+        let (first, second) = (&self.picture.vpcs[from_vpc], &self.picture.vpcs[to_vpc]);
+        if first.is_external && second.is_external {
+            let text = format!("whether {} and {} are one is not known", first.place.id, second.place.id);
+            return vec![self.inside(from, to, family, Some(why(text)))];
+        }
+        let mut roads = Vec::new();
+        for (links, is_peering) in [(&self.picture.peerings, true), (&self.picture.transit_gateways, false)] {
+            for (name, link) in links {
+                if link.vpcs.contains(&from_vpc) && link.vpcs.contains(&to_vpc) {
+                    roads.push(self.over(link, name, is_peering, (from, to), family));
+                }
+            }
+        }
+        roads
+    }
+
+    fn inside(&'p self, from: &'p Interface, to: &'p Interface, family: Family, doubt: Option<Whys>) -> Road<'p> {
+        let mut gates = vec![
+            self.ingress(&to.filter, Membership::Of(&from.filter)),
+            self.egress(&from.filter, Membership::Of(&to.filter)),
+        ];
+        if let Some(whys) = doubt {
+            let passes = Passes::All(Tri::Unknown(whys));
+            gates.push(Gate { kind: Kind::SameNetwork, look: Look::Source, passes, travel: 20 });
+        }
+        self.acls_between(from.subnet, to.subnet, &mut gates);
+        let mut road = self.road((from, family), (to, family), gates);
+        if from.subnet != to.subnet {
+            let (from_table, to_table) =
+                (self.picture.subnets[from.subnet].table, self.picture.subnets[to.subnet].table);
+            let out = self.diversion(from_table, &road.destinations, Look::Destination, 20);
+            let back = self.diversion(to_table, &road.sources, Look::Source, 65);
+            road.gates.extend(out);
+            road.gates.extend(back);
+        }
+        road
+    }
+
+    fn over(
+        &'p self,
+        link: &'p Link,
+        name: &str,
+        is_peering: bool,
+        (from, to): (&'p Interface, &'p Interface),
+        family: Family,
+    ) -> Road<'p> {
+        let leads = |route: &Route| match &route.target {
+            Target::Peering(other) if is_peering => (other == name).into(),
+            Target::TransitGateway(other) if !is_peering => (other == name).into(),
+            Target::Unknown(whys) => Tri::Unknown(whys.clone()),
+            _ => Tri::No,
+        };
+        let membership = |filter: &'p Filter| if is_peering { Membership::Of(filter) } else { Membership::None };
+        let (from_table, to_table) = (self.picture.subnets[from.subnet].table, self.picture.subnets[to.subnet].table);
+        let is_joined = if link.unknown.is_empty() { Tri::Yes } else { Tri::Unknown(link.unknown.clone()) };
+        let mut gates = vec![
+            Gate {
+                kind: Kind::Link(link.place.clone()),
+                look: Look::Source,
+                passes: Passes::All(is_joined),
+                travel: 25,
+            },
+            self.routes_gate(from_table, &link.place.id, Look::Destination, 20, &leads),
+            self.ingress(&to.filter, membership(&from.filter)),
+            self.egress(&from.filter, membership(&to.filter)),
+            self.routes_gate(to_table, &link.place.id, Look::Source, 65, &leads),
+        ];
+        self.acls_between(from.subnet, to.subnet, &mut gates);
+        self.road((from, family), (to, family), gates)
+    }
+
+    /// The roads of packets from addresses outside to an interface: over the internet gateway, from
+    /// inside of the VPC, or over a link. Each takes the part of the addresses that it is for.
+    #[must_use]
+    pub fn from_outside(&'p self, sources: &AddressSet, to: &'p Interface, family: Family) -> Vec<Road<'p>> {
+        let subnet = &self.picture.subnets[to.subnet];
+        let vpc = &self.picture.vpcs[subnet.vpc];
+        let sources = sources.of_family(family);
+        let inside = sources.intersection(&vpc.blocks);
+        let rest = sources.difference(&vpc.blocks);
+        let public = rest.intersection(&AddressSet::internet(family));
+        let private = rest.difference(&public);
+        let (destinations, unknown_destinations) = self.picture.addresses(to, family);
+        let road = |sources: AddressSet, gates: Vec<Gate<'p>>| Road {
+            gates,
+            sources,
+            unknown_sources: Whys::new(),
+            destinations: destinations.clone(),
+            unknown_destinations: unknown_destinations.clone(),
+        };
+        let mut roads = Vec::new();
+        let ingress = || self.ingress(&to.filter, Membership::None);
+        let acls = |gates: &mut Vec<Gate<'p>>| {
+            gates.push(self.acl(subnet.acl, true, Look::Source, 40));
+            gates.push(self.acl(subnet.acl, false, Look::AnswerToSource, 60));
+        };
+        if !public.is_empty() {
+            let has_address = if family == Family::V4 { to.public_v4.clone() } else { to.v6.clone() };
+            let mut gates = vec![
+                Gate { kind: Kind::PublicAddress, look: Look::Source, passes: Passes::All(has_address), travel: 30 },
+                self.has_gateway(subnet.vpc),
+                self.routes_gate(
+                    subnet.table,
+                    "an attached internet gateway",
+                    Look::Source,
+                    65,
+                    &self.to_internet_gateway(subnet.vpc),
+                ),
+                ingress(),
+            ];
+            acls(&mut gates);
+            roads.push(road(public, gates));
+        }
+        if !inside.is_empty() {
+            let mut gates = vec![ingress()];
+            acls(&mut gates);
+            roads.push(road(inside, gates));
+        }
+        if !private.is_empty() {
+            let mut gates =
+                vec![self.routes_gate(subnet.table, "another network", Look::Source, 65, &|route: &Route| {
+                    self.to_other_network(route)
+                })];
+            self.widen_by_propagation(subnet.table, &mut gates);
+            gates.push(ingress());
+            acls(&mut gates);
+            roads.push(road(private, gates));
+        }
+        roads
+    }
+
+    /// Whether a route leads to networks that are not on the internet. What lies behind is not in the template.
+    fn to_other_network(&self, route: &Route) -> Tri {
+        match &route.target {
+            Target::Peering(name)
+            | Target::TransitGateway(name)
+            | Target::VpnGateway(name)
+            | Target::Appliance(name) => Tri::Unknown(why(format!("what lies behind {name} is not in this template"))),
+            Target::Unknown(whys) => Tri::Unknown(whys.clone()),
+            Target::Local | Target::InternetGateway(_) | Target::EgressOnly(_) | Target::Nat(_) => Tri::No,
+        }
+    }
+
+    fn widen_by_propagation(&self, table: usize, gates: &mut [Gate<'p>]) {
+        for place in &self.picture.tables[table].propagated_from {
+            for gate in &mut *gates {
+                if let Passes::Addresses(set) = &mut gate.passes {
+                    set.possible = AddressSet::everything();
+                    set.whys.extend(why(format!("the routes that {} propagates are not in this template", place.id)));
+                }
+            }
+        }
+    }
+
+    /// The roads from an interface to addresses outside; each takes the part of the addresses that it is for.
+    #[must_use]
+    pub fn to_outside(&'p self, from: &'p Interface, destinations: &AddressSet, family: Family) -> Vec<Road<'p>> {
+        let subnet = &self.picture.subnets[from.subnet];
+        let table = &self.picture.tables[subnet.table];
+        let (sources, unknown_sources) = self.picture.addresses(from, family);
+        let mut rest = destinations.of_family(family);
+        let mut roads = Vec::new();
+        let base = |destinations: AddressSet, special: Vec<Gate<'p>>| {
+            let mut gates = special;
+            gates.push(self.egress(&from.filter, Membership::None));
+            gates.push(self.acl(subnet.acl, false, Look::Destination, 15));
+            gates.push(self.acl(subnet.acl, true, Look::AnswerFromDestination, 70));
+            Road {
+                gates,
+                sources: sources.clone(),
+                unknown_sources: unknown_sources.clone(),
+                destinations,
+                unknown_destinations: Whys::new(),
+            }
+        };
+        for (part, route) in &table.parts {
+            let taken = rest.intersection(part);
+            if taken.is_empty() {
+                continue;
+            }
+            rest = rest.difference(part);
+            let route = &table.routes[*route];
+            let routes = |passes: Bounded<AddressSet>, toward: &str| Gate {
+                kind: Kind::Routes { table: subnet.table, toward: toward.to_owned(), is_answer: false },
+                look: Look::Destination,
+                passes: Passes::Addresses(passes),
+                travel: 20,
+            };
+            let own_address = if family == Family::V4 { from.public_v4.clone() } else { from.v6.clone() };
+            let address_gate = Gate {
+                kind: Kind::PublicAddress,
+                look: Look::Destination,
+                passes: Passes::All(own_address),
+                travel: 12,
+            };
+            let gates = match &route.target {
+                Target::InternetGateway(gateway) => {
+                    let passes = match self.is_attached(subnet.vpc, gateway) {
+                        Tri::Yes => Bounded::known(taken.clone()),
+                        Tri::Unknown(whys) => Bounded::at_most(taken.clone(), whys),
+                        Tri::No => Bounded::none(),
+                    };
+                    vec![routes(passes, "an attached internet gateway"), address_gate]
+                }
+                Target::EgressOnly(_) if family == Family::V6 => {
+                    vec![routes(Bounded::known(taken.clone()), "the gateway"), address_gate]
+                }
+                Target::Nat(name) if family == Family::V4 => self.over_nat(name, from, &taken, routes),
+                Target::Local => vec![routes(Bounded::known(taken.clone()), "the VPC")],
+                Target::EgressOnly(_) | Target::Nat(_) => vec![routes(Bounded::none(), "a gateway of this family")],
+                Target::Unknown(whys) => vec![routes(Bounded::at_most(taken.clone(), whys.clone()), "outside")],
+                Target::Peering(name)
+                | Target::TransitGateway(name)
+                | Target::VpnGateway(name)
+                | Target::Appliance(name) => {
+                    let text = why(format!("what lies behind {name} is not in this template"));
+                    vec![routes(Bounded::at_most(taken.clone(), text), "outside")]
+                }
+            };
+            roads.push(base(taken, gates));
+        }
+        if !rest.is_empty() {
+            let mut passes = Bounded::none();
+            if !table.unknown.is_empty() {
+                passes = Bounded::at_most(rest.clone(), table.unknown.clone());
+            }
+            for route in &table.unplaced {
+                let text = format!("the addresses of {} are not known", table.routes[*route].place.id);
+                passes.add(&Bounded::at_most(rest.clone(), why(text)));
+            }
+            let gate = Gate {
+                kind: Kind::Routes { table: subnet.table, toward: "outside".to_owned(), is_answer: false },
+                look: Look::Destination,
+                passes: Passes::Addresses(passes),
+                travel: 20,
+            };
+            let mut gates = vec![gate];
+            self.widen_by_propagation(subnet.table, &mut gates);
+            roads.push(base(rest, gates));
+        }
+        roads
+    }
+
+    fn over_nat(
+        &'p self,
+        name: &str,
+        from: &Interface,
+        taken: &AddressSet,
+        routes: impl Fn(Bounded<AddressSet>, &str) -> Gate<'p>,
+    ) -> Vec<Gate<'p>> {
+        let Some(nat) = self.picture.nats.get(name) else {
+            let text = why(format!("the NAT gateway {name} is not in this template"));
+            return vec![routes(Bounded::at_most(taken.clone(), text), "a NAT gateway")];
+        };
+        let subnet = &self.picture.subnets[nat.subnet];
+        let mut gates = vec![
+            routes(Bounded::known(taken.clone()), "a NAT gateway"),
+            Gate {
+                kind: Kind::Nat(nat.place.clone()),
+                look: Look::Destination,
+                passes: Passes::All(nat.is_public.into()),
+                travel: 25,
+            },
+            self.routes_gate(
+                subnet.table,
+                "an attached internet gateway",
+                Look::Destination,
+                30,
+                &self.to_internet_gateway(subnet.vpc),
+            ),
+            self.acl(subnet.acl, false, Look::Destination, 28),
+            self.acl(subnet.acl, true, Look::AnswerFromDestination, 62),
+        ];
+        if nat.subnet != from.subnet || subnet.is_external {
+            gates.push(self.acl(subnet.acl, true, Look::Source, 22));
+            gates.push(self.acl(subnet.acl, false, Look::AnswerToSource, 64));
+        }
+        gates
+    }
+}
+
+fn sets<'p>(picture: &'p Picture, groups: &[usize], rules: impl Fn(usize) -> &'p Vec<GroupRule>) -> Sets {
+    let mut all = Sets { addresses: Bounded::none(), groups: Vec::new() };
+    for group in groups {
+        if !picture.groups[*group].unknown.is_empty() {
+            let unknown = picture.groups[*group].unknown.clone();
+            all.addresses.add(&Bounded::at_most(PacketSet::everything(), unknown));
+        }
+        for rule in rules(*group) {
+            let set = |addresses: AddressSet| {
+                let set = PacketSet::of(rule.protocols, rule.ports, addresses);
+                if rule.unknown.is_empty() { Bounded::known(set) } else { Bounded::at_most(set, rule.unknown.clone()) }
+            };
+            match &rule.peer {
+                Peer::Addresses(addresses) => all.addresses.add(&set(addresses.clone())),
+                Peer::Unknown => all.addresses.add(&set(AddressSet::everything())),
+                Peer::Group(peer) => {
+                    let set = set(AddressSet::everything());
+                    match all.groups.iter_mut().find(|(known, _)| known == peer) {
+                        Some((_, known)) => known.add(&set),
+                        None => all.groups.push((*peer, set)),
+                    }
+                }
+            }
+        }
+    }
+    all
+}

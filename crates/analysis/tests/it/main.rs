@@ -1,0 +1,3 @@
+//! Reachability, from templates to verdicts.
+
+mod fixtures;
