@@ -166,7 +166,8 @@ impl<'a> Draft<'a> {
         let spreads =
             |need: &&NodeId| self.fresh.contains(*need) && (node.spec.is_running_part() || is_other_value(need));
         let need = node.needs.iter().find(spreads)?;
-        Some(Change { action: Action::Repair, why: format!("{need} is made again") })
+        let what = if self.changes.contains_key(need) { "is made again" } else { "leads to what is made again" };
+        Some(Change { action: Action::Repair, why: format!("{need} {what}") })
     }
 
     /// In words, why a node is no longer what was made.

@@ -24,7 +24,7 @@ pub(crate) fn in_words(expect: &HttpExpectation) -> String {
         });
     }
     parts.extend(expect.json.iter().map(|(pointer, value)| format!("{} equal to {value}", place(pointer))));
-    parts.extend(expect.json_absent.iter().map(|pointer| format!("nothing at {}", place(pointer))));
+    parts.extend(expect.json_absent.iter().map(|pointer| format!("no {}", place(pointer))));
     parts.extend(expect.contains.iter().map(|text| format!("a body containing {text:?}")));
     if parts.is_empty() { "any answer".to_owned() } else { parts.join(", ") }
 }
@@ -34,7 +34,7 @@ fn alternatives(statuses: &[u16]) -> String {
 }
 
 fn place(pointer: &str) -> String {
-    if pointer.is_empty() { "the JSON document".to_owned() } else { format!("JSON at {pointer}") }
+    if pointer.is_empty() { "JSON document".to_owned() } else { format!("JSON at {pointer}") }
 }
 
 /// Compares an answer with what must come back.
@@ -94,7 +94,7 @@ fn wrong_json(document: &Value, expect: &HttpExpectation, redactor: &Redactor) -
         match document.pointer(pointer) {
             Some(value) if is_same(value, wanted) => {}
             Some(value) => wrong.push(format!("{}: {}", place(pointer), excerpt(&value.to_string(), redactor))),
-            None => wrong.push(format!("nothing at {}", place(pointer))),
+            None => wrong.push(format!("no {}", place(pointer))),
         }
     }
     for pointer in &expect.json_absent {

@@ -17,6 +17,9 @@ const SERVER_HELLO: u8 = 2;
 /// Suites that servers of TLS 1.0 and 1.1 choose from: AES-CBC and 3DES with (EC)DHE and RSA.
 const SUITES: [u16; 9] = [0xC014, 0xC00A, 0xC013, 0xC009, 0x0039, 0x0033, 0x0035, 0x002F, 0x000A];
 
+/// RSA and ECDSA with SHA-256 and SHA-1.
+const SIGNATURES: [u16; 5] = [0x0804, 0x0401, 0x0403, 0x0201, 0x0203];
+
 /// What a server did with an old ClientHello.
 #[derive(Debug, PartialEq, Eq)]
 enum Reply {
@@ -135,6 +138,9 @@ fn client_hello(name: &str, version: OldTlsVersion) -> Vec<u8> {
     extensions.extend(extension(0x0000, &with_length(&server_name)));
     extensions.extend(extension(0x000A, &with_length(&[0, 0x17, 0, 0x18, 0, 0x19]))); // P-256, P-384, P-521
     extensions.extend(extension(0x000B, &[1, 0])); // uncompressed points
+    // Means nothing before TLS 1.2, but without it some servers refuse before they look at the version.
+    let algorithms: Vec<u8> = SIGNATURES.iter().flat_map(|algorithm| algorithm.to_be_bytes()).collect();
+    extensions.extend(extension(0x000D, &with_length(&algorithms)));
     extensions.extend(extension(0xFF01, &[0])); // secure renegotiation, as some servers demand
     hello.extend(with_length(&extensions));
 

@@ -40,7 +40,8 @@ pub(crate) async fn connects(port: u16, on: Addresses, open: bool) -> Answer {
         },
     };
     let expected = format!("port {port} {} on {place}", if open { "open" } else { "closed" });
-    let attempts = join_all(addresses.into_iter().map(async |address| (address, connect(address).await.is_ok()))).await;
+    let attempt = |address| async move { (address, connect(address).await.is_ok()) };
+    let attempts = join_all(addresses.into_iter().map(attempt)).await;
     let list = |wanted: bool| {
         let matching = attempts.iter().filter(|(_, is_open)| *is_open == wanted).map(|(address, _)| name(address));
         matching.collect::<Vec<_>>().join(", ")

@@ -15,9 +15,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long, after a restart, everything else may take to hold again.
-const SETTLE: Duration = Duration::from_secs(15);
-
 /// How probes are asked.
 pub struct Options<'a> {
     /// The time.
@@ -26,15 +23,17 @@ pub struct Options<'a> {
     pub parallelism: usize,
     /// Only these; all when absent.
     pub only: Option<&'a [ProbeId]>,
+    /// How long, after a restart, all that held before may take to hold again.
+    pub settle: Duration,
     /// Whether probes that kill processes are asked too.
     pub disruptive: bool,
 }
 
 impl<'a> Options<'a> {
-    /// The usual: all probes, eight at a time.
+    /// The usual: all probes, eight at a time, 15 seconds to settle.
     #[must_use]
     pub fn new(clock: &'a dyn Clock) -> Self {
-        Self { clock, parallelism: 8, only: None, disruptive: true }
+        Self { clock, parallelism: 8, only: None, settle: Duration::from_secs(15), disruptive: true }
     }
 }
 
@@ -63,7 +62,7 @@ pub async fn verify<R: Running>(
     for probe in disruptive {
         let (_, answer, took) = timed(&asker, probe).await;
         let begun = Instant::now();
-        let answer = settled(&asker, &findings.witnesses(), answer).await;
+        let answer = settled(&asker, &findings.witnesses(), answer, options.settle).await;
         findings.add(probe, answer, took + begun.elapsed());
     }
     VerificationReport { started_at, results: findings.into_results() }
@@ -77,11 +76,11 @@ async fn timed<'p, R: Running>(asker: &Asker<'_, R>, probe: &'p Probe) -> (&'p P
 
 /// After a restart, what held before must hold again: a program that is back is worth little as long
 /// as the edge does not know it. Also keeps the next disturbing probe from finding half a deployment.
-async fn settled<R: Running>(asker: &Asker<'_, R>, witnesses: &[&Probe], answer: Answer) -> Answer {
+async fn settled<R: Running>(asker: &Asker<'_, R>, witnesses: &[&Probe], answer: Answer, limit: Duration) -> Answer {
     let Answer::Holds { seen } = answer else { return answer };
-    let deadline = Instant::now() + SETTLE;
-    let asked = witnesses.iter().map(async |probe| (probe, until_good(asker, &probe.question, deadline).await));
-    let lost = join_all(asked).await.into_iter().find_map(|(probe, result)| Some((probe, result.err()?)));
+    let deadline = Instant::now() + limit;
+    let again = join_all(witnesses.iter().map(|probe| until_good(asker, &probe.question, deadline))).await;
+    let lost = witnesses.iter().zip(again).find_map(|(probe, result)| Some((probe, result.err()?)));
     match lost {
         None => Answer::Holds { seen },
         Some((probe, trouble)) => Answer::fails(

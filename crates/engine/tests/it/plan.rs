@@ -151,7 +151,7 @@ fn a_broken_node_is_repaired_and_its_readers_are_restarted() {
     observed.nodes.insert(id("app/users"), Condition::Broken("somebody changed the file".into()));
     insta::assert_snapshot!(in_words(&plan(Some(&sample()), &applied(&sample()), &observed)), @r#"
     app/users:repair (None): somebody changed the file; after []
-    app/program:repair (Interruption): app/config is made again; after ["app/users:repair"]
+    app/program:repair (Interruption): app/config leads to what is made again; after ["app/users:repair"]
     unchanged: 6
     "#);
 }

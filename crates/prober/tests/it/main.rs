@@ -1,1 +1,10 @@
+//! The prober against real servers: right ones, and each kind of wrong one.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod deployment;
+mod http;
+mod order;
+mod restart;
+mod tcp_and_files;
+mod tls;
