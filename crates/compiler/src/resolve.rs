@@ -53,7 +53,8 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
     let name = name(&said, findings);
     let chosen = environment(parsed.root(), &said, options, &mut schemas, findings);
     let overlaid = overlay(parsed.root(), &options.environment, findings);
-    let (parameters, values, is_unset_reported) = parameters(parsed.root(), &said, options, &mut schemas, findings);
+    let Parameters { parameters, values, open, is_unset_reported } =
+        parameters(parsed.root(), &said, options, &mut schemas, findings);
 
     let mut substitution = Substitution { parameters: &parameters, is_unset_reported, uses: Uses::default(), findings };
     let mut section = |name: &str, components: ComponentReferences| match overlaid.get(name) {
@@ -70,12 +71,11 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
     people::check(&people, findings);
 
     let files = RecordedFiles::new(options.files);
-    let open_values = open_values(&parameters);
     let stage = ComponentStage {
         is_local: chosen.as_ref().is_none_or(|chosen| chosen.target == Target::Local),
         today: &options.today,
         files: &files,
-        parameters: &open_values,
+        parameters: &open,
         uses: &uses,
     };
     let drafts = stage.drafts(components, &mut schemas, findings);
@@ -150,14 +150,24 @@ fn environment(
 
 type Values = IndexMap<String, Option<ParameterValue>>;
 
-/// The parameters' values, where they come from, and whether any problem with them was reported.
+/// What is known of the parameters.
+struct Parameters {
+    /// The values of all that are declared.
+    parameters: Values,
+    values: Vec<ValueExplanation>,
+    /// The values that templates may see.
+    open: Map<String, Value>,
+    /// Whether a problem with any of them was reported.
+    is_unset_reported: bool,
+}
+
 fn parameters(
     root: &Node,
     said: &Value,
     options: &Options<'_>,
     schemas: &mut Schemas,
     findings: &mut Findings,
-) -> (Values, Vec<ValueExplanation>, bool) {
+) -> Parameters {
     let errors = findings.error_count();
     let at = ManifestPath::root().key("parameters");
     let said = entries(said.get("parameters").cloned());
@@ -167,25 +177,20 @@ fn parameters(
         None => parameter::Declarations::new(),
     };
     let given = parameter::candidates(root, &declarations, options, findings);
-    let (values, explanations) = parameter::resolve(root, &declarations, &given, findings);
-    (values, explanations, findings.error_count() > errors)
-}
-
-/// The values that templates may see.
-fn open_values(parameters: &Values) -> Map<String, Value> {
-    let mut values = Map::new();
-    for (name, parameter) in parameters {
-        match parameter {
-            Some(ParameterValue { r#type: ParameterType::Secret, .. }) => {}
-            Some(parameter) => {
-                values.insert(name.clone(), parameter.value.clone());
-            }
-            None => {
-                values.insert(name.clone(), Value::Null);
-            }
-        }
+    let (parameters, values) = parameter::resolve(root, &declarations, &given, findings);
+    let is_unset_reported = findings.error_count() > errors;
+    let mut open = Map::new();
+    for (name, value) in &parameters {
+        let declared = declarations.get(name).and_then(Option::as_ref);
+        let value = match (value, declared) {
+            (_, Some(declared)) if declared.r#type == ParameterType::Secret => continue,
+            (Some(value), _) => value.value.clone(),
+            (None, Some(declared)) if is_unset_reported => declared.stand_in(),
+            (None, _) => Value::Null,
+        };
+        open.insert(name.clone(), value);
     }
-    values
+    Parameters { parameters, values, open, is_unset_reported }
 }
 
 fn entries(value: Option<Value>) -> Map<String, Value> {

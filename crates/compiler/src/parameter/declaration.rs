@@ -25,6 +25,18 @@ pub(crate) struct Declared {
     pub(crate) deprecated: Option<String>,
 }
 
+impl Declared {
+    /// A value that stands for one that could not be read, so that what uses it can be checked all
+    /// the same.
+    pub(crate) fn stand_in(&self) -> Value {
+        match (&self.r#type, self.one_of.as_deref()) {
+            (ParameterType::List(_), Some([first, ..])) => Value::Array(vec![first.clone()]),
+            (_, Some([first, ..])) => first.clone(),
+            (r#type, _) => r#type.sample(),
+        }
+    }
+}
+
 /// All declared parameters; one whose declaration is wrong is `None`, so that its name is known.
 pub(crate) type Declarations = IndexMap<String, Option<Declared>>;
 

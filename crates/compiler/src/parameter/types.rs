@@ -155,6 +155,21 @@ impl ParameterType {
         }
     }
 
+    /// Some value of the type.
+    pub(crate) fn sample(&self) -> Value {
+        match self {
+            Self::String | Self::Secret => Value::from("value"),
+            Self::Int => Value::from(1),
+            Self::Bool => Value::from(true),
+            Self::Domain => Value::from("example.org"),
+            Self::Cidr => Value::from("203.0.113.0/24"),
+            Self::Port => Value::from(1024),
+            Self::Size => Value::from("1MiB"),
+            Self::Duration => Value::from("1s"),
+            Self::List(item) => Value::Array(vec![item.sample()]),
+        }
+    }
+
     /// The type of a single value: of a list its items'.
     pub(crate) fn item(&self) -> &Self {
         match self {

@@ -1,0 +1,83 @@
+//! The blueprints that ship with the product.
+
+use crate::support::{MemoryFiles, TODAY, text_of};
+use compiler::{Compilation, Options, compile, json_schema, realise_locally};
+use model::Findings;
+use model::yaml::{Limits, read};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn blueprints() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../blueprints");
+    let mut blueprints: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    blueprints.retain(|path| path.is_dir());
+    blueprints.sort();
+    blueprints
+}
+
+fn files_of(blueprint: &Path) -> MemoryFiles {
+    fn collect(folder: &Path, below: &str, files: &mut MemoryFiles) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{below}{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                collect(&path, &format!("{name}/"), files);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                files.0.insert(name, text);
+            }
+        }
+    }
+    let mut files = MemoryFiles::default();
+    collect(blueprint, "", &mut files);
+    files
+}
+
+fn compile_blueprint(blueprint: &Path, set: &[&str]) -> Compilation {
+    let files = files_of(blueprint);
+    let mut options = Options::new(&files, TODAY);
+    options.set = set.iter().map(|setting| (*setting).to_owned()).collect();
+    compile("landfall.yaml", files.0["landfall.yaml"].as_bytes(), &options)
+}
+
+#[test]
+fn each_blueprint_compiles_without_a_finding() {
+    let blueprints = blueprints();
+    assert!(!blueprints.is_empty());
+    for blueprint in blueprints {
+        let compilation = compile_blueprint(&blueprint, &[]);
+        assert!(compilation.findings.is_empty(), "{}:\n{}", blueprint.display(), text_of(&compilation));
+        let graph = realise_locally(&compilation.application.unwrap());
+        assert!(!graph.probes.is_empty() && !graph.nodes.is_empty());
+    }
+}
+
+#[test]
+fn editors_accept_each_blueprint() {
+    let validator = jsonschema::draft202012::new(&json_schema()).unwrap();
+    for blueprint in blueprints() {
+        let bytes = fs::read(blueprint.join("landfall.yaml")).unwrap();
+        let document = read("landfall.yaml", &bytes, &Limits::default(), &mut Findings::new()).unwrap();
+        let said = document.root.to_json();
+        let errors: Vec<String> =
+            validator.iter_errors(&said).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", blueprint.display());
+    }
+}
+
+#[test]
+fn tabpy_refuses_half_a_set_of_oauth_settings() {
+    let tabpy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../blueprints/tabpy");
+    let half = compile_blueprint(&tabpy, &["oauth=true", "oauth-issuer=https://login.example.org/"]);
+    let codes: Vec<&str> = half.findings.iter().map(|finding| finding.code.code).collect();
+    assert_eq!(codes, ["PAR009", "PAR009"], "{}", text_of(&half));
+    let stray = compile_blueprint(&tabpy, &["oauth-audience=tabpy"]);
+    let codes: Vec<&str> = stray.findings.iter().map(|finding| finding.code.code).collect();
+    assert_eq!(codes, ["PAR010"], "{}", text_of(&stray));
+}
+
+#[test]
+fn tabpy_keeps_its_times_in_line() {
+    let tabpy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../blueprints/tabpy");
+    let long = compile_blueprint(&tabpy, &["evaluate-timeout=2m"]);
+    assert!(long.findings.iter().any(|finding| finding.code.code == "TOG002"), "{}", text_of(&long));
+}
