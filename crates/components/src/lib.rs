@@ -1,7 +1,9 @@
 //! One folder per component kind. Pure: a component turns what was said into what makes sense,
 //! and that into nodes of a process graph and probes. Components meet only through exports.
 
+pub mod aws_context;
 mod command_line;
+pub mod component;
 pub mod component;
 pub mod context;
 mod edge;

@@ -1,0 +1,406 @@
+//! What a component sees while it is lowered to resources of an AWS account.
+//!
+//! What runs is described once, as the process graph: a program, its files, its secrets are the same on this machine and on
+//! a host in an account. Lowering reads that graph and adds what an account needs around it. Components meet through
+//! typed exports only: [`NetworkInAws`], [`BackendInAws`], secrets by the node whose value they hold.
+
+mod foundation;
+mod naming;
+mod tags;
+
+pub use foundation::AlarmSpec;
+pub use naming::pascal;
+
+use indexmap::IndexMap;
+use model::cfn::types::{
+    Key, LogGroup, Secret, SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, Subnet, TargetGroup, Topic, Vpc,
+};
+use model::cfn::{
+    Layer, Output, Parameter, Ref, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret, Value,
+};
+use model::process_graph::ProcessGraph;
+use model::{ComponentName, Finding, FindingCode, Findings, ManifestPath, NodeId, Place, PortId};
+
+/// A literal mapping of properties.
+macro_rules! object {
+    ($($key:literal : $value:expr),* $(,)?) => {
+        ::model::cfn::Value::map([$(($key, ::model::cfn::Value::from($value))),*])
+    };
+}
+/// A literal list of values.
+macro_rules! list {
+    ($($value:expr),* $(,)?) => {
+        ::model::cfn::Value::list([$(::model::cfn::Value::from($value)),*] as [::model::cfn::Value; _])
+    };
+}
+pub(crate) use {list, object};
+
+/// The network in an account.
+#[derive(Debug, Clone)]
+pub struct NetworkInAws {
+    /// Where it was said.
+    pub at: ManifestPath,
+    /// The network itself.
+    pub vpc: Ref<Vpc>,
+    /// Its addresses.
+    pub block: Value,
+    /// Reached from the internet when a rule says so; one subnet a zone.
+    pub public: Vec<Ref<Subnet>>,
+    /// Not reached from the internet, reaches it as `egress` says.
+    pub private: Vec<Ref<Subnet>>,
+    /// Neither reaches nor is reached.
+    pub isolated: Vec<Ref<Subnet>>,
+    /// Whether the public subnets have IPv6 addresses.
+    pub has_ipv6: bool,
+    /// How the private subnets reach what is outside.
+    pub egress: EgressInAws,
+}
+
+/// How private subnets reach what is outside.
+#[derive(Debug, Clone)]
+pub enum EgressInAws {
+    /// The internet, through address translation.
+    Internet,
+    /// Services of AWS, through interfaces that belong to this group.
+    Endpoints(Ref<SecurityGroup>),
+    /// Nothing.
+    Nothing,
+}
+
+/// What a load balancer needs of a program that it sends requests to.
+#[derive(Debug, Clone)]
+pub struct BackendInAws {
+    /// The component.
+    pub component: ComponentName,
+    /// The group of its hosts.
+    pub group: Ref<SecurityGroup>,
+    /// Where its hosts are registered.
+    pub targets: Ref<TargetGroup>,
+    /// The number of its port.
+    pub port: u16,
+}
+
+/// What has been lowered so far.
+#[derive(Debug, Default)]
+pub struct AwsGraph {
+    /// The resources.
+    pub graph: ResourceGraph,
+    /// What goes into the secrets.
+    pub secrets: Vec<StoredSecret>,
+    network: Option<NetworkInAws>,
+    backends: IndexMap<PortId, BackendInAws>,
+    places: IndexMap<NodeId, Ref<Secret>>,
+    key: Option<Ref<Key>>,
+    topic: Option<Ref<Topic>>,
+}
+
+/// What cannot be lowered.
+pub const CODES: &[&FindingCode] = &[&AWS001, &AWS002, &AWS003, &AWS004, &AWS005];
+
+macro_rules! code {
+    ($name:ident, $title:literal, $explanation:literal) => {
+        pub(crate) const $name: FindingCode = FindingCode {
+            code: stringify!($name),
+            title: $title,
+            explanation: $explanation,
+            severity: model::Severity::Error,
+        };
+    };
+}
+
+code!(
+    AWS001,
+    "a service that an account cannot run yet",
+    "Hosts in an account run programs of a Python environment or programs that their system brings. A `source` folder is \
+     not brought to them yet. Put the program into a Python package, or run the service on this machine."
+);
+code!(
+    AWS002,
+    "a service needs what its network does not let it reach",
+    "A host installs Python packages from the internet and asks services of AWS for its secrets. A network with \
+     `egress: endpoints` reaches the services of AWS alone, one with `egress: none` reaches nothing."
+);
+code!(
+    AWS003,
+    "a reference from one host to another",
+    "A service on a host refers to an address or port of another component. In an account they run on different hosts, \
+     and the way between them is not opened by a reference."
+);
+code!(
+    AWS004,
+    "a block of addresses that cannot be divided",
+    "A network in an account has a private IPv4 block with a prefix from /16 to /23. It is divided into a public, a \
+     private and an isolated part of equal size, each with room for eight zones, so that a zone more moves no subnet."
+);
+code!(
+    AWS005,
+    "a file that a host cannot be given",
+    "What is written on a host before it starts is part of its user data, which AWS limits to 16 KiB; a file with \
+     secrets is kept as a secret, which holds at most 64 KiB."
+);
+
+/// What a component sees while it is lowered.
+pub struct AwsContext<'a> {
+    /// Its own name.
+    pub name: &'a ComponentName,
+    /// Its path: `components.NAME`.
+    pub at: &'a ManifestPath,
+    /// The environment's name.
+    pub environment: &'a str,
+    /// What runs, and what belongs to it.
+    pub processes: &'a ProcessGraph,
+    /// What has been lowered so far.
+    pub aws: &'a mut AwsGraph,
+    /// What cannot be lowered.
+    pub findings: &'a mut Findings,
+}
+
+impl AwsContext<'_> {
+    /// Adds a resource named after the component and its part; tags it where its type has tags.
+    pub fn add<T: ResourceType>(
+        &mut self,
+        layer: Layer,
+        part: &str,
+        origin: &ManifestPath,
+        properties: Value,
+    ) -> Ref<T> {
+        let id = self.free_id(part, origin);
+        let properties = tags::with_tags(T::NAME, properties, &self.tags(part));
+        let resource = Resource {
+            kind: T::NAME.to_owned(),
+            condition: None,
+            properties,
+            attributes: IndexMap::new(),
+            layer: Some(layer),
+            component: Some(self.name.clone()),
+            origin: Some(origin.clone()),
+            line: 0,
+        };
+        self.aws.graph.resources.insert(id.clone(), resource);
+        Ref::to(id)
+    }
+
+    /// Adds a resource that outlives its stack: losing it loses something that cannot be made again.
+    pub fn add_retained<T: ResourceType>(
+        &mut self,
+        layer: Layer,
+        part: &str,
+        origin: &ManifestPath,
+        properties: Value,
+    ) -> Ref<T> {
+        let added = self.add::<T>(layer, part, origin, properties);
+        self.set(&added, "DeletionPolicy", Value::text("Retain"));
+        self.set(&added, "UpdateReplacePolicy", Value::text("Retain"));
+        added
+    }
+
+    /// Sets what stands beside the properties of a resource that was added before.
+    pub fn set<T: ResourceType>(&mut self, of: &Ref<T>, attribute: &str, value: Value) {
+        let resource = of.logical_id().and_then(|id| self.aws.graph.resources.get_mut(id));
+        if let Some(resource) = resource {
+            resource.attributes.insert(attribute.to_owned(), value);
+        }
+    }
+
+    /// Makes a resource wait for another one that it does not refer to.
+    pub fn after<T: ResourceType, U: ResourceType>(&mut self, of: &Ref<T>, other: &Ref<U>) {
+        if let Some(id) = other.logical_id() {
+            self.set(of, "DependsOn", Value::text(id));
+        }
+    }
+
+    /// Two different parts may have the same name in letters alone; the second gets its origin's digest.
+    fn free_id(&self, part: &str, origin: &ManifestPath) -> String {
+        let id = format!("{}{}", pascal(self.name.as_str()), pascal(part));
+        if !self.aws.graph.resources.contains_key(&id) {
+            return id;
+        }
+        let digest = model::Digest::of_bytes(format!("{} {part} {origin}", self.name).as_bytes());
+        format!("{id}{}", pascal(digest.short()))
+    }
+
+    /// The tags of what this component makes.
+    pub(crate) fn tags(&self, part: &str) -> Vec<(&'static str, String)> {
+        let deployment = self.processes.deployment.as_str();
+        vec![
+            ("Name", format!("{deployment}-{}-{}-{}", self.environment, self.name, naming::kebab(part))),
+            (tags::DEPLOYMENT, deployment.to_owned()),
+            (tags::ENVIRONMENT, self.environment.to_owned()),
+            (tags::COMPONENT, self.name.to_string()),
+        ]
+    }
+
+    /// Adds a parameter of the template.
+    pub fn parameter(&mut self, name: &str, kind: &str, default: Option<&str>) -> Value {
+        let id = format!("{}{name}", pascal(self.name.as_str()));
+        let parameter =
+            Parameter { kind: kind.to_owned(), default: default.map(str::to_owned), allowed: Vec::new(), line: 0 };
+        self.aws.graph.parameters.insert(id.clone(), parameter);
+        Value::reference(id)
+    }
+
+    /// Adds something that people and programs want to know afterwards.
+    pub fn output(&mut self, layer: Layer, name: &str, about: impl Into<String>, value: Value) {
+        let id = format!("{}{name}", pascal(self.name.as_str()));
+        self.aws.graph.outputs.insert(id, Output { about: about.into(), value, layer });
+    }
+
+    /// Reports what cannot be lowered.
+    pub fn refuse(&mut self, code: &'static FindingCode, at: &ManifestPath, summary: impl Into<String>, help: &str) {
+        self.findings.push(Finding::new(code, Place::Value(at.clone()), summary).help(help));
+    }
+
+    /// Says what the network of the deployment is.
+    pub fn export_network(&mut self, network: NetworkInAws) {
+        self.aws.network = Some(network);
+    }
+
+    /// The network of the deployment.
+    #[must_use]
+    pub fn network(&self) -> Option<NetworkInAws> {
+        self.aws.network.clone()
+    }
+
+    /// Says what a load balancer needs of the program behind a port.
+    pub fn export_backend(&mut self, port: PortId, backend: BackendInAws) {
+        self.aws.backends.insert(port, backend);
+    }
+
+    /// The program behind a port.
+    #[must_use]
+    pub fn backend(&self, port: &PortId) -> Option<BackendInAws> {
+        self.aws.backends.get(port).cloned()
+    }
+
+    /// Adds the place of a secret. What goes into it never stands in a template.
+    pub fn secret(
+        &mut self,
+        part: &str,
+        origin: &ManifestPath,
+        about: String,
+        node: Option<&NodeId>,
+        content: SecretContent,
+    ) -> Ref<Secret> {
+        let key = self.key();
+        let mut properties = object! { "Description": about, "KmsKeyId": &key };
+        if let (SecretContent::Made { recipe, drawn_by_stack: true, .. }, model::cfn::Kind::Map(entries)) =
+            (&content, &mut properties.kind)
+            && let Some(drawing) = naming::drawing(recipe)
+        {
+            entries.insert("GenerateSecretString".to_owned(), drawing);
+        }
+        let secret = self.add_retained::<Secret>(Layer::Data, part, origin, properties);
+        let logical_id = secret.logical_id().unwrap_or_default().to_owned();
+        self.aws.secrets.push(StoredSecret { logical_id, origin: origin.clone(), node: node.cloned(), content });
+        if let Some(node) = node {
+            self.aws.places.insert(node.clone(), secret.clone());
+        }
+        secret
+    }
+
+    /// Where the value of a secret's node is kept.
+    #[must_use]
+    pub fn place_of(&self, node: &NodeId) -> Option<Ref<Secret>> {
+        self.aws.places.get(node).cloned()
+    }
+
+    /// Whether CloudFormation can draw such a value itself.
+    #[must_use]
+    pub fn is_drawn_by_stack(recipe: &model::process_graph::SecretRecipe) -> bool {
+        naming::drawing(recipe).is_some()
+    }
+
+    /// A group of interfaces with no rule at all: each rule is added by the edge that needs it.
+    pub fn group(
+        &mut self,
+        layer: Layer,
+        part: &str,
+        origin: &ManifestPath,
+        about: &str,
+        vpc: &Ref<Vpc>,
+    ) -> Ref<SecurityGroup> {
+        // Without a rule of its own AWS would let everything out.
+        let nothing = object! {
+            "IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "Nothing but what further rules say",
+        };
+        self.add::<SecurityGroup>(
+            layer,
+            part,
+            origin,
+            object! { "GroupDescription": about, "VpcId": vpc, "SecurityGroupEgress": list![nothing] },
+        )
+    }
+
+    /// Lets a port be reached: from other interfaces or from a block of addresses.
+    pub fn let_in(&mut self, layer: Layer, part: &str, rule: &Rule<'_>) {
+        let properties = rule.properties("SourceSecurityGroupId");
+        self.add::<SecurityGroupIngress>(layer, part, rule.because, properties);
+    }
+
+    /// Lets a port of others be reached.
+    pub fn let_out(&mut self, layer: Layer, part: &str, rule: &Rule<'_>) {
+        let properties = rule.properties("DestinationSecurityGroupId");
+        self.add::<SecurityGroupEgress>(layer, part, rule.because, properties);
+    }
+
+    /// A place for logs of the component, kept for a while and then forgotten.
+    pub fn log_group(&mut self, layer: Layer, part: &str, origin: &ManifestPath) -> Ref<LogGroup> {
+        let key = self.key();
+        let properties = object! { "RetentionInDays": LOG_RETENTION_DAYS, "KmsKeyId": &key };
+        self.add_retained::<LogGroup>(layer, part, origin, properties)
+    }
+}
+
+/// How long logs are kept. A year is what auditors ask for.
+const LOG_RETENTION_DAYS: u32 = 365;
+
+/// One rule of a group of interfaces; there is one because a line of the manifest says so.
+#[derive(Debug)]
+pub struct Rule<'a> {
+    /// The group that gets the rule.
+    pub group: &'a Ref<SecurityGroup>,
+    /// Who may come, or where it may go.
+    pub other: Other<'a>,
+    /// The port over TCP.
+    pub port: u16,
+    /// What it is for.
+    pub about: String,
+    /// The line of the manifest.
+    pub because: &'a ManifestPath,
+}
+
+/// The other side of a rule.
+#[derive(Debug, Clone)]
+pub enum Other<'a> {
+    /// Other interfaces.
+    Group(&'a Ref<SecurityGroup>),
+    /// A block of addresses.
+    Block(Value, IpVersion),
+}
+
+/// Which addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Rule<'_> {
+    fn properties(&self, group_key: &str) -> Value {
+        let mut entries = vec![
+            ("GroupId".to_owned(), self.group.value()),
+            ("IpProtocol".to_owned(), Value::text("tcp")),
+            ("FromPort".to_owned(), Value::from(self.port)),
+            ("ToPort".to_owned(), Value::from(self.port)),
+        ];
+        entries.push(match &self.other {
+            Other::Group(group) => (group_key.to_owned(), group.value()),
+            Other::Block(block, IpVersion::V4) => ("CidrIp".to_owned(), block.clone()),
+            Other::Block(block, IpVersion::V6) => ("CidrIpv6".to_owned(), block.clone()),
+        });
+        entries.push(("Description".to_owned(), Value::text(self.about.clone())));
+        Value::map(entries)
+    }
+}
