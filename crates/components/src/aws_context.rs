@@ -10,19 +10,24 @@ mod tags;
 
 pub use foundation::AlarmSpec;
 pub use naming::pascal;
+pub(crate) use tags::tag_list;
 
 use indexmap::IndexMap;
 use model::cfn::types::{
     Key, LogGroup, Secret, SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, Subnet, TargetGroup, Topic, Vpc,
 };
 use model::cfn::{
-    Layer, Output, Parameter, Ref, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret, Value,
+    Kind, Layer, Output, Parameter, Ref, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret, Value,
 };
-use model::process_graph::ProcessGraph;
-use model::{ComponentName, Finding, FindingCode, Findings, ManifestPath, NodeId, Place, PortId};
+use model::process_graph::{FileSpec, ProcessGraph, SecretSpec};
+use model::{ComponentName, Finding, FindingCode, Findings, ManifestPath, NodeId, Place};
+use std::collections::BTreeSet;
 
 /// A literal mapping of properties.
 macro_rules! object {
+    () => {
+        ::model::cfn::Value::map::<String>([])
+    };
     ($($key:literal : $value:expr),* $(,)?) => {
         ::model::cfn::Value::map([$(($key, ::model::cfn::Value::from($value))),*])
     };
@@ -88,14 +93,17 @@ pub struct AwsGraph {
     /// What goes into the secrets.
     pub secrets: Vec<StoredSecret>,
     network: Option<NetworkInAws>,
-    backends: IndexMap<PortId, BackendInAws>,
+    backends: IndexMap<ComponentName, BackendInAws>,
+    /// Parameters that are the hosted zone of a domain, looked up before the stack is made.
+    pub zones: IndexMap<String, String>,
+    ways: BTreeSet<(String, ComponentName)>,
     places: IndexMap<NodeId, Ref<Secret>>,
     key: Option<Ref<Key>>,
     topic: Option<Ref<Topic>>,
 }
 
 /// What cannot be lowered.
-pub const CODES: &[&FindingCode] = &[&AWS001, &AWS002, &AWS003, &AWS004, &AWS005];
+pub const CODES: &[&FindingCode] = &[&AWS001, &AWS002, &AWS003, &AWS004, &AWS005, &AWS006];
 
 macro_rules! code {
     ($name:ident, $title:literal, $explanation:literal) => {
@@ -139,6 +147,13 @@ code!(
      secrets is kept as a secret, which holds at most 64 KiB."
 );
 
+code!(
+    AWS006,
+    "a load balancer without two zones",
+    "AWS puts a load balancer into two availability zones at least, so that it survives the loss of one. Its network \
+     needs subnets in two zones: public ones for `exposure: internet`, private ones for `exposure: internal`."
+);
+
 /// What a component sees while it is lowered.
 pub struct AwsContext<'a> {
     /// Its own name.
@@ -164,7 +179,7 @@ impl AwsContext<'_> {
         origin: &ManifestPath,
         properties: Value,
     ) -> Ref<T> {
-        let id = self.free_id(part, origin);
+        let id = self.next_id(part, origin);
         let properties = tags::with_tags(T::NAME, properties, &self.tags(part));
         let resource = Resource {
             kind: T::NAME.to_owned(),
@@ -209,8 +224,8 @@ impl AwsContext<'_> {
         }
     }
 
-    /// Two different parts may have the same name in letters alone; the second gets its origin's digest.
-    fn free_id(&self, part: &str, origin: &ManifestPath) -> String {
+    /// The logical id that the next resource of that part gets. Two different parts may have the same name in letters alone; the second gets its origin's digest.
+    pub(crate) fn next_id(&self, part: &str, origin: &ManifestPath) -> String {
         let id = format!("{}{}", pascal(self.name.as_str()), pascal(part));
         if !self.aws.graph.resources.contains_key(&id) {
             return id;
@@ -261,15 +276,30 @@ impl AwsContext<'_> {
         self.aws.network.clone()
     }
 
-    /// Says what a load balancer needs of the program behind a port.
-    pub fn export_backend(&mut self, port: PortId, backend: BackendInAws) {
-        self.aws.backends.insert(port, backend);
+    /// Says what a load balancer needs of this component.
+    pub fn export_backend(&mut self, backend: BackendInAws) {
+        self.aws.backends.insert(self.name.clone(), backend);
     }
 
-    /// The program behind a port.
+    /// What a load balancer needs of a component.
     #[must_use]
-    pub fn backend(&self, port: &PortId) -> Option<BackendInAws> {
-        self.aws.backends.get(port).cloned()
+    pub fn backend(&self, component: &ComponentName) -> Option<BackendInAws> {
+        self.aws.backends.get(component).cloned()
+    }
+
+    /// Whether no way from a group to a component was opened before; one is enough for all routes.
+    pub fn first_way(&mut self, from: &Ref<SecurityGroup>, to: &BackendInAws) -> bool {
+        let from = from.logical_id().unwrap_or_default().to_owned();
+        self.aws.ways.insert((from, to.component.clone()))
+    }
+
+    /// The hosted zone of a domain: the one that was said, or a parameter that is looked up before the stack is made.
+    pub fn zone(&mut self, domain: &str, said: Option<&str>) -> Value {
+        let zone = self.parameter("Zone", "AWS::Route53::HostedZone::Id", said);
+        if let (None, Kind::Ref(name)) = (said, &zone.kind) {
+            self.aws.zones.insert(name.clone(), domain.to_owned());
+        }
+        zone
     }
 
     /// Adds the place of a secret. What goes into it never stands in a template.
@@ -278,23 +308,44 @@ impl AwsContext<'_> {
         part: &str,
         origin: &ManifestPath,
         about: String,
+        node: &NodeId,
+        spec: &SecretSpec,
+    ) -> Ref<Secret> {
+        let (content, drawing) = match spec {
+            SecretSpec::Generated { recipe, generation } => {
+                let drawing = naming::drawing(recipe);
+                let drawn_by_stack = drawing.is_some();
+                (SecretContent::Made { recipe: recipe.clone(), generation: *generation, drawn_by_stack }, drawing)
+            }
+            SecretSpec::Given { source } => (SecretContent::Given(source.clone()), None),
+        };
+        let place = self.place(part, origin, about, drawing, Some(node), content);
+        self.aws.places.insert(node.clone(), place.clone());
+        place
+    }
+
+    /// Adds the place of a file with secrets in it: a secret itself, rendered when their values are known.
+    pub fn sealed_file(&mut self, part: &str, origin: &ManifestPath, about: String, file: FileSpec) -> Ref<Secret> {
+        self.place(part, origin, about, None, None, SecretContent::File(file))
+    }
+
+    fn place(
+        &mut self,
+        part: &str,
+        origin: &ManifestPath,
+        about: String,
+        drawing: Option<Value>,
         node: Option<&NodeId>,
         content: SecretContent,
     ) -> Ref<Secret> {
         let key = self.key();
         let mut properties = object! { "Description": about, "KmsKeyId": &key };
-        if let (SecretContent::Made { recipe, drawn_by_stack: true, .. }, model::cfn::Kind::Map(entries)) =
-            (&content, &mut properties.kind)
-            && let Some(drawing) = naming::drawing(recipe)
-        {
+        if let (Some(drawing), Kind::Map(entries)) = (drawing, &mut properties.kind) {
             entries.insert("GenerateSecretString".to_owned(), drawing);
         }
         let secret = self.add_retained::<Secret>(Layer::Data, part, origin, properties);
         let logical_id = secret.logical_id().unwrap_or_default().to_owned();
         self.aws.secrets.push(StoredSecret { logical_id, origin: origin.clone(), node: node.cloned(), content });
-        if let Some(node) = node {
-            self.aws.places.insert(node.clone(), secret.clone());
-        }
         secret
     }
 
@@ -302,12 +353,6 @@ impl AwsContext<'_> {
     #[must_use]
     pub fn place_of(&self, node: &NodeId) -> Option<Ref<Secret>> {
         self.aws.places.get(node).cloned()
-    }
-
-    /// Whether CloudFormation can draw such a value itself.
-    #[must_use]
-    pub fn is_drawn_by_stack(recipe: &model::process_graph::SecretRecipe) -> bool {
-        naming::drawing(recipe).is_some()
     }
 
     /// A group of interfaces with no rule at all: each rule is added by the edge that needs it.

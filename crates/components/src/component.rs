@@ -1,5 +1,6 @@
 //! What a component kind is.
 
+use crate::aws_context::AwsContext;
 use crate::context::{LocalContext, ValidationContext};
 use crate::together::Facts;
 use model::{ComponentName, FindingCode, Findings, ManifestPath};
@@ -42,6 +43,9 @@ pub trait Component: 'static {
 
     /// Adds nodes, ports, exports, outputs and probes to the process graph.
     fn realise_locally(valid: &Self::Valid, cx: &mut LocalContext<'_>);
+
+    /// Adds resources of an AWS account. The process graph is made before; it says what runs.
+    fn lower_to_aws(valid: &Self::Valid, cx: &mut AwsContext<'_>);
 }
 
 /// Another component that must be there.
@@ -98,6 +102,7 @@ pub struct ValidComponent {
     exports: fn(&(dyn Any + Send + Sync)) -> Vec<ExportName>,
     facts: fn(&(dyn Any + Send + Sync)) -> Facts,
     realise_locally: fn(&(dyn Any + Send + Sync), &mut LocalContext<'_>),
+    lower_to_aws: fn(&(dyn Any + Send + Sync), &mut AwsContext<'_>),
 }
 
 impl ValidComponent {
@@ -122,6 +127,11 @@ impl ValidComponent {
     /// [`Component::realise_locally`].
     pub fn realise_locally(&self, cx: &mut LocalContext<'_>) {
         (self.realise_locally)(&*self.valid, cx);
+    }
+
+    /// [`Component::lower_to_aws`].
+    pub fn lower_to_aws(&self, cx: &mut AwsContext<'_>) {
+        (self.lower_to_aws)(&*self.valid, cx);
     }
 }
 
@@ -161,6 +171,7 @@ impl<C: Component> ErasedComponent for Erased<C> {
             exports: |valid| C::exports(downcast::<C>(valid)),
             facts: |valid| C::facts(downcast::<C>(valid)),
             realise_locally: |valid, cx| C::realise_locally(downcast::<C>(valid), cx),
+            lower_to_aws: |valid, cx| C::lower_to_aws(downcast::<C>(valid), cx),
         }))
     }
 }

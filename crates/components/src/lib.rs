@@ -4,7 +4,6 @@
 pub mod aws_context;
 mod command_line;
 pub mod component;
-pub mod component;
 pub mod context;
 mod edge;
 mod network;

@@ -29,6 +29,7 @@ pub fn codes() -> Vec<&'static FindingCode> {
     let mut codes: Vec<_> = KINDS.iter().flat_map(|kind| kind.codes()).copied().collect();
     codes.extend(probes::CODES);
     codes.extend(together::CODES);
+    codes.extend(crate::aws_context::CODES);
     codes.sort_unstable_by_key(|code| code.code);
     codes
 }

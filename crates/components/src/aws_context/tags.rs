@@ -7,11 +7,11 @@ use super::object;
 use model::cfn::{Kind, Value};
 
 /// The tag that names the deployment.
-pub const DEPLOYMENT: &str = "landfall:deployment";
+pub(super) const DEPLOYMENT: &str = "landfall:deployment";
 /// The tag that names the environment.
-pub const ENVIRONMENT: &str = "landfall:environment";
+pub(super) const ENVIRONMENT: &str = "landfall:environment";
 /// The tag that names the component.
-pub const COMPONENT: &str = "landfall:component";
+pub(super) const COMPONENT: &str = "landfall:component";
 
 /// Types that carry no tags of their own.
 const WITHOUT: &[&str] = &[

@@ -1,11 +1,13 @@
 //! Where people and programs come in.
 
+mod aws;
 mod codes;
 mod local;
 mod promises;
 mod schema;
 mod validate;
 
+use crate::aws_context::AwsContext;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
 use crate::together::{Facts, RouteFact};
@@ -61,5 +63,9 @@ impl Component for Edge {
 
     fn realise_locally(valid: &ValidEdge, cx: &mut LocalContext<'_>) {
         local::realise(valid, cx);
+    }
+
+    fn lower_to_aws(valid: &ValidEdge, cx: &mut AwsContext<'_>) {
+        aws::lower(valid, cx);
     }
 }

@@ -19,8 +19,11 @@ pub(crate) struct EdgeSpec {
     pub also: Vec<Domain>,
     /// Who can reach it: the internet, or the network alone. On this machine always this machine alone.
     #[serde(default)]
-    #[expect(dead_code, reason = "has a meaning only where there is a cloud")]
     pub exposure: Exposure,
+    /// The id of the hosted zone in which its names are made, as `Z0123456789ABCDEFGHIJ`. By default the
+    /// zone of the account that holds the domain. Has no meaning on this machine.
+    #[schemars(regex(pattern = r"^Z[0-9A-Z]{1,31}$"))]
+    pub zone: Option<String>,
     /// Where requests go, by the beginning of their path; the longest that fits wins. A service's
     /// name, a list of names, or a mapping that says more.
     pub routes: IndexMap<String, RouteSaid>,

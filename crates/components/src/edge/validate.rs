@@ -1,7 +1,7 @@
 //! From what was said of an edge to what makes sense.
 
 use super::codes::{EDG001, EDG002, EDG003, EDG004, EDG005, EDG006, EDG007, EDG008, EDG009, EDG010};
-use super::schema::{AllowSpec, EdgeSpec, LimitsSpec, PortsSpec, RouteHealthSpec, RouteSaid, RouteSpec};
+use super::schema::{AllowSpec, EdgeSpec, Exposure, LimitsSpec, PortsSpec, RouteHealthSpec, RouteSaid, RouteSpec};
 use crate::context::ValidationContext;
 use crate::path_rules;
 use crate::said::{OneOrMany, report};
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ValidEdge {
     pub(super) domains: Vec<String>,
+    pub(super) exposure: Exposure,
+    pub(super) zone: Option<String>,
     /// Longest prefix first.
     pub(super) routes: Vec<ValidRoute>,
     pub(super) redirect: bool,
@@ -71,6 +73,8 @@ pub(super) fn validate(spec: EdgeSpec, cx: &ValidationContext<'_>, findings: &mu
     let allow = spec.allow.map(|allow| allow_list(allow, cx, findings)).unwrap_or_default();
     (findings.error_count() == before).then_some(ValidEdge {
         domains,
+        exposure: spec.exposure,
+        zone: spec.zone,
         routes,
         redirect: spec.redirect,
         ports: spec.ports,

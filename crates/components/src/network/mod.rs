@@ -1,9 +1,14 @@
 //! The network in which the components live.
 
+mod aws;
+mod carve;
+
+use crate::aws_context::AwsContext;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
 use crate::said::report;
-use model::{FindingCode, Findings, Severity};
+use model::scalar::Cidr;
+use model::{FindingCode, Findings, ManifestPath, Severity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,8 +24,27 @@ pub(crate) struct NetworkSpec {
     pub zones: u8,
     /// How components reach the internet. Has no meaning on this machine.
     #[serde(default)]
-    #[expect(dead_code, reason = "has a meaning only where there is a cloud")]
     pub egress: Egress,
+    /// Its IPv4 addresses in a cloud, a private block from /16 to /23. By default 10.64.0.0/16.
+    pub block: Option<Cidr>,
+    /// A network of the cloud that is there already, instead of one of its own.
+    pub existing: Option<ExistingSpec>,
+}
+
+/// A network of the cloud that is there already. Its routes are its owner's; `egress` says what they allow.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ExistingSpec {
+    /// Its id, as `vpc-0123456789abcdef0`.
+    #[schemars(regex(pattern = r"^vpc-[0-9a-f]{8,17}$"))]
+    pub vpc: String,
+    /// Its IPv4 addresses.
+    pub block: Cidr,
+    /// Subnets that the internet reaches, for load balancers, each in a zone of its own.
+    #[serde(default)]
+    pub public: Vec<String>,
+    /// Subnets that the internet does not reach, for services, each in a zone of its own.
+    pub private: Vec<String>,
 }
 
 fn two_zones() -> u8 {
@@ -34,6 +58,8 @@ pub(crate) enum Egress {
     /// Through address translation; nothing comes in that way.
     #[default]
     Nat,
+    /// Through address translation in each zone, so that the loss of one zone cuts off no other.
+    NatPerZone,
     /// Not at all.
     None,
     /// Only to the cloud's own services.
@@ -42,7 +68,13 @@ pub(crate) enum Egress {
 
 /// A network that makes sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ValidNetwork;
+pub(crate) struct ValidNetwork {
+    zones: u8,
+    egress: Egress,
+    block: Option<Cidr>,
+    existing: Option<ExistingSpec>,
+    at: ManifestPath,
+}
 
 const NET001: FindingCode = FindingCode {
     code: "NET001",
@@ -87,7 +119,13 @@ impl Component for Network {
                 return None;
             }
         }
-        Some(ValidNetwork)
+        Some(ValidNetwork {
+            zones: spec.zones,
+            egress: spec.egress,
+            block: spec.block,
+            existing: spec.existing,
+            at: cx.at.clone(),
+        })
     }
 
     fn requires(_: &ValidNetwork) -> Vec<Need> {
@@ -100,4 +138,8 @@ impl Component for Network {
 
     /// The loopback interface is there; services bind to it and prove it themselves.
     fn realise_locally(_: &ValidNetwork, _: &mut LocalContext<'_>) {}
+
+    fn lower_to_aws(valid: &ValidNetwork, cx: &mut AwsContext<'_>) {
+        aws::lower(valid, cx);
+    }
 }

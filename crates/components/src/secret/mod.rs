@@ -1,9 +1,11 @@
 //! A value that must not be seen: generated once and kept, or given by reference.
 
+mod aws;
 mod codes;
 pub(crate) mod password;
 mod schema;
 
+use crate::aws_context::AwsContext;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
 use crate::said::report;
@@ -89,6 +91,10 @@ impl Component for SecretComponent {
             cx.export("public", public.clone());
             cx.output(format!("{}.public", cx.name), "the public half of the key pair", public);
         }
+    }
+
+    fn lower_to_aws(valid: &ValidSecret, cx: &mut AwsContext<'_>) {
+        aws::lower(valid, cx);
     }
 }
 

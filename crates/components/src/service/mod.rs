@@ -1,5 +1,6 @@
 //! A program that is kept running.
 
+mod aws;
 mod codes;
 mod files;
 mod local;
@@ -9,6 +10,7 @@ mod schema;
 mod valid;
 mod validate;
 
+use crate::aws_context::AwsContext;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
 use crate::together::{Facts, PublicText};
@@ -91,5 +93,9 @@ impl Component for Service {
 
     fn realise_locally(valid: &ValidService, cx: &mut LocalContext<'_>) {
         local::realise(valid, cx);
+    }
+
+    fn lower_to_aws(valid: &ValidService, cx: &mut AwsContext<'_>) {
+        aws::lower(valid, cx);
     }
 }

@@ -23,6 +23,10 @@ pub(crate) struct ServiceSpec {
     /// How large the machine is that it needs; on this machine, how much memory it may use:
     /// small 1 GiB, medium 2 GiB, large 4 GiB.
     pub size: Option<ServiceSize>,
+    /// How many machines run it; on this machine always one program.
+    #[schemars(range(min = 1, max = 20))]
+    #[serde(default = "one")]
+    pub instances: u8,
     /// A Python environment for it.
     pub python: Option<PythonSpec>,
     /// A folder beside the manifest that it runs from; a copy is made, `${self.source}` is its path.
@@ -58,6 +62,10 @@ pub(crate) struct ServiceSpec {
     /// Components that must be ready before it starts.
     #[serde(default)]
     pub needs: Vec<String>,
+}
+
+fn one() -> u8 {
+    1
 }
 
 fn ten_seconds() -> Duration {

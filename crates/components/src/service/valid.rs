@@ -10,6 +10,7 @@ use model::{ComponentName, ManifestPath};
 /// A service that makes sense.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ValidService {
+    pub(super) instances: u8,
     pub(super) python: Option<PythonEnvironmentSpec>,
     pub(super) source: Option<SourceSpec>,
     pub(super) command: Vec<ReferenceText>,

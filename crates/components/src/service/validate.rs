@@ -51,6 +51,7 @@ pub(super) fn validate(spec: ServiceSpec, cx: &ValidationContext<'_>, findings: 
         return None;
     }
     Some(ValidService {
+        instances: spec.instances,
         python: python.flatten(),
         source: source.flatten(),
         command: command?,

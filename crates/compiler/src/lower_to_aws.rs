@@ -1,0 +1,104 @@
+//! From an application to the resources of an AWS account.
+
+use crate::application::Application;
+use crate::realise::realise_locally;
+use components::aws_context::{AwsContext, AwsGraph};
+use components::registry;
+use model::{ComponentName, Digest, Findings, ManifestPath, cfn};
+
+/// The order in which kinds are lowered: what others stand on comes first.
+const ORDER: [&str; 4] = ["network", "secret", "service", "edge"];
+/// The name of the network of an application that says none.
+const IMPLIED_NETWORK: &str = "net";
+
+/// An application in an account.
+#[derive(Debug)]
+pub struct AwsDeployment {
+    /// The name of its first stack and the beginning of the others': deployment and environment.
+    pub name: String,
+    /// The resources, each with the line of the manifest that caused it.
+    pub graph: cfn::ResourceGraph,
+    /// What goes into its secrets.
+    pub secrets: Vec<cfn::StoredSecret>,
+    /// Parameters that are the hosted zone of a domain, looked up before the stack is made.
+    pub zones: indexmap::IndexMap<String, String>,
+    /// What every stack is tagged with; CloudFormation hands it on to the resources.
+    pub tags: Vec<(String, String)>,
+    /// The region, where the manifest pins one.
+    pub region: Option<String>,
+    /// What it was made from.
+    pub digest: Digest,
+}
+
+/// Lowers an application. `None` when a part of it cannot run in an account; the findings say which and why.
+#[must_use]
+pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Option<AwsDeployment> {
+    let before = findings.error_count();
+    let processes = realise_locally(application);
+    let environment = application.environment.name.as_str();
+    let mut aws = AwsGraph::default();
+    if !application.components.iter().any(|component| component.kind == ORDER[0]) {
+        imply_network(&processes, environment, &mut aws, findings);
+    }
+    for kind in ORDER {
+        for component in application.components.iter().filter(|component| component.kind == kind) {
+            component.valid.lower_to_aws(&mut AwsContext {
+                name: &component.name,
+                at: &component.at,
+                environment,
+                processes: &processes,
+                aws: &mut aws,
+                findings,
+            });
+        }
+    }
+    if findings.error_count() > before {
+        return None;
+    }
+    let tag = |key: &str, value: &str| (format!("landfall:{key}"), value.to_owned());
+    Some(AwsDeployment {
+        name: format!("{}-{environment}", application.name),
+        graph: aws.graph,
+        secrets: aws.secrets,
+        zones: aws.zones,
+        tags: vec![
+            tag("deployment", application.name.as_str()),
+            tag("environment", environment),
+            tag("manifest", application.digest.short()),
+        ],
+        region: application.environment.region.clone(),
+        digest: application.digest.clone(),
+    })
+}
+
+/// A network as one gets it with `kind: network` and nothing else.
+fn imply_network(processes: &model::ProcessGraph, environment: &str, aws: &mut AwsGraph, findings: &mut Findings) {
+    let name = ComponentName::new(IMPLIED_NETWORK).expect("a name");
+    let at = ManifestPath::root().key("components");
+    let kind = registry::find(ORDER[0]).expect("the network is a kind");
+    let files = NoFiles;
+    let parameters = serde_json::Map::new();
+    let cx = components::context::ValidationContext {
+        name: &name,
+        at: &at,
+        files: &files,
+        parameters: &parameters,
+        is_local: false,
+        today: "",
+    };
+    if let Ok(Some(valid)) = kind.validate(serde_json::json!({}), &cx, findings) {
+        valid.lower_to_aws(&mut AwsContext { name: &name, at: &at, environment, processes, aws, findings });
+    }
+}
+
+/// A network asks for no file.
+struct NoFiles;
+
+impl components::context::Files for NoFiles {
+    fn text(&self, _: &str) -> Result<String, String> {
+        Err("there is no such file".to_owned())
+    }
+    fn folder_digest(&self, _: &str) -> Result<Digest, String> {
+        Err("there is no such folder".to_owned())
+    }
+}

@@ -1,0 +1,5 @@
+
+step 'service'
+limit=$((SECONDS + HEALTH_SECONDS))
+systemctl daemon-reload
+systemctl enable --now "$UNIT"

@@ -1,0 +1,67 @@
+//! What a host may ask of AWS: its own secrets, its own log, that it is ready, and sessions of its operators.
+
+use super::{LAYER, Sealed};
+use crate::aws_context::{AwsContext, list, object};
+use model::cfn::types::{InstanceProfile, LogGroup, Role};
+use model::cfn::{Ref, Value};
+
+/// Adds the role and the profile that lends it to hosts.
+pub(super) fn add(sealed: &[Sealed], logs: &Ref<LogGroup>, cx: &mut AwsContext<'_>) -> Ref<InstanceProfile> {
+    let at = cx.at.clone();
+    let allow = |sid: &str, actions: Value, resources: Value| {
+        object! { "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources }
+    };
+    let mut statements = vec![
+        allow(
+            "ItsLog",
+            list!["logs:CreateLogStream", "logs:PutLogEvents"],
+            logs.attribute("Arn").unwrap_or_else(|| Value::text("")),
+        ),
+        allow("SayReady", list!["cloudformation:SignalResource"], Value::reference("AWS::StackId")),
+        allow(
+            "SessionsOfOperators",
+            list!["ssm:UpdateInstanceInformation"],
+            Value::sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"),
+        ),
+        // These actions know no resources.
+        allow(
+            "ChannelsOfSessions",
+            list![
+                "ssmmessages:CreateControlChannel",
+                "ssmmessages:CreateDataChannel",
+                "ssmmessages:OpenControlChannel",
+                "ssmmessages:OpenDataChannel",
+            ],
+            Value::text("*"),
+        ),
+    ];
+    if !sealed.is_empty() {
+        let places = Value::list(sealed.iter().map(|one| &one.place));
+        statements.push(allow("ItsSecrets", list!["secretsmanager:GetSecretValue"], places));
+        let mut decrypt = allow("ReadItsSecrets", list!["kms:Decrypt"], Value::list([cx.key()]));
+        if let model::cfn::Kind::Map(entries) = &mut decrypt.kind {
+            let via = Value::sub("secretsmanager.${AWS::Region}.amazonaws.com");
+            entries.insert("Condition".to_owned(), object! { "StringEquals": object! { "kms:ViaService": via } });
+        }
+        statements.push(decrypt);
+    }
+    let trust = object! {
+        "Version": "2012-10-17",
+        "Statement": list![object! {
+            "Effect": "Allow",
+            "Principal": object! { "Service": "ec2.amazonaws.com" },
+            "Action": "sts:AssumeRole",
+        }],
+    };
+    let policy = object! { "Version": "2012-10-17", "Statement": Value::list(statements) };
+    let role = cx.add::<Role>(
+        LAYER,
+        "Role",
+        &at,
+        object! {
+            "AssumeRolePolicyDocument": trust,
+            "Policies": list![object! { "PolicyName": "Host", "PolicyDocument": policy }],
+        },
+    );
+    cx.add::<InstanceProfile>(LAYER, "Profile", &at, object! { "Roles": list![&role] })
+}
