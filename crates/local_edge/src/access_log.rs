@@ -24,7 +24,7 @@ const ROTATE_AT: u64 = 10 << 20;
 /// How many files are kept that were set aside.
 const KEPT: u32 = 3;
 /// Lines waiting to be written; more are dropped and counted, since a slow disk must not slow requests.
-const WAITING: usize = 1024;
+const WAITING: usize = 4096;
 /// Longer paths are cut.
 const LONGEST_PATH: usize = 512;
 
@@ -269,6 +269,14 @@ mod tests {
             "5432"
         );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+
+    #[tokio::test]
+    async fn lines_that_the_disk_does_not_take_are_counted() {
+        let log = AccessLog::open(Path::new("/dev/full")).unwrap();
+        log.write("a line\n".to_owned());
+        log.flush().await;
+        assert_eq!(log.lost(), 1);
     }
 
     #[test]

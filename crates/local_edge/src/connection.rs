@@ -2,6 +2,7 @@
 
 use crate::activity::{Activity, Verdict};
 use crate::proxy::{self, MAXIMUM_HEADER, Peer, Proxy};
+use crate::redirect;
 use crate::stream::Watched;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -45,12 +46,26 @@ impl Drop for Counted {
     }
 }
 
-/// Serves HTTPS on a connection until it ends.
+/// The first byte of every TLS connection: a handshake record (RFC 8446 section 5.1).
+const HANDSHAKE_RECORD: u8 = 0x16;
+
+/// Serves HTTPS on a connection until it ends. Who speaks plain HTTP here by mistake is sent to HTTPS.
 pub(crate) async fn serve_https(proxy: Arc<Proxy>, stream: TcpStream, address: SocketAddr, counted: Counted) {
-    let settings = proxy.settings();
-    let handshake = TlsAcceptor::from(Arc::clone(&settings.tls)).accept(stream);
-    let Ok(Ok(stream)) = tokio::time::timeout(settings.limits.header_timeout, handshake).await else { return };
-    drop(settings);
+    let begin = async {
+        let mut first = [0];
+        stream.peek(&mut first).await.ok().filter(|count| *count > 0)?;
+        if first[0] != HANDSHAKE_RECORD {
+            return Some(Err(stream));
+        }
+        let acceptor = TlsAcceptor::from(Arc::clone(&proxy.settings().tls));
+        acceptor.accept(stream).await.ok().map(Ok)
+    };
+    let begin = tokio::time::timeout(proxy.settings().limits.header_timeout, begin);
+    let stream = match proxy.draining.run_until_cancelled(begin).await {
+        Some(Ok(Some(Ok(stream)))) => stream,
+        Some(Ok(Some(Err(plain)))) => return redirect::serve(proxy.clone(), plain, address, counted).await,
+        _ => return,
+    };
     let is_http1 = stream.get_ref().1.alpn_protocol() != Some(b"h2");
     let activity = Arc::new(Activity::new(is_http1));
     let peer = Arc::new(Peer { proxy: Arc::clone(&proxy), address, activity: Arc::clone(&activity) });

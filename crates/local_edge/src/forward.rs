@@ -66,7 +66,11 @@ pub(crate) async fn forward(client: &Client, job: &Job<'_>) -> Result<Forwarded,
             }
             // The backend closed a pooled connection just when it was used.
             Failed::Closed if is_repeatable(job) && !repeated => repeated = true,
-            Failed::Closed | Failed::Otherwise => return Err(refusal),
+            Failed::Closed => {
+                backend.pass_over();
+                return Err(refusal);
+            }
+            Failed::Otherwise => return Err(refusal),
         }
     }
 }

@@ -33,6 +33,7 @@ mod health;
 mod listener;
 mod problem;
 mod proxy;
+mod redirect;
 mod routing;
 mod settings;
 mod status;

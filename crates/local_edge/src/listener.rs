@@ -1,27 +1,15 @@
 //! Listens on loopback addresses and starts a task for each connection.
 
-use crate::access_log::Record;
-use crate::activity::Activity;
 use crate::connection::{self, Counted};
-use crate::download::Download;
 use crate::error::EdgeError;
-use crate::problem::Problem;
-use crate::proxy::{self, MAXIMUM_HEADER, Proxy};
+use crate::proxy::Proxy;
+use crate::redirect;
 use crate::status::{ListenerRole, ListenerStatus};
-use crate::stream::Watched;
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -99,51 +87,8 @@ async fn accept_all(socket: TcpListener, role: ListenerRole, proxy: Arc<Proxy>, 
                 tasks.spawn(connection::serve_https(Arc::clone(&proxy), stream, address, counted));
             }
             ListenerRole::Redirect => {
-                tasks.spawn(serve_redirect(Arc::clone(&proxy), stream, address, counted));
+                tasks.spawn(redirect::serve(Arc::clone(&proxy), stream, address, counted));
             }
         }
     }
-}
-
-/// Sends every request to the same place over HTTPS.
-async fn serve_redirect(proxy: Arc<Proxy>, stream: TcpStream, address: SocketAddr, counted: Counted) {
-    let activity = Arc::new(Activity::new(true));
-    let shared = Arc::clone(&proxy);
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), counted));
-    let service = service_fn(move |request| {
-        let response = redirect(&shared, address, &request);
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let mut builder = http1::Builder::new();
-    builder.header_read_timeout(None).max_buf_size(MAXIMUM_HEADER).keep_alive(false);
-    let connection = pin!(builder.serve_connection(io, service));
-    connection::drive(&proxy, &activity, connection).await;
-}
-
-fn redirect(proxy: &Proxy, client: SocketAddr, request: &Request<Incoming>) -> Response<Download> {
-    let settings = proxy.settings();
-    let mut record = Record::new(&settings.log, client.ip(), request, None);
-    let refuse = |record, status, note, detail: &str| Problem::new(status, note, detail).into_response(record, true);
-    let authority = match proxy::authority(request.uri(), request.headers()) {
-        Ok(authority) if settings.serves(authority.host()) => authority,
-        Ok(_) => {
-            let detail = "This edge does not answer for the host of the request.";
-            return refuse(record, StatusCode::MISDIRECTED_REQUEST, "unknown-host", detail);
-        }
-        Err(detail) => return refuse(record, StatusCode::BAD_REQUEST, "bad-request", detail),
-    };
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let host = authority.host();
-    let location = match settings.https_port {
-        443 => format!("https://{host}{target}"),
-        port => format!("https://{host}:{port}{target}"),
-    };
-    let Some(location) = HeaderValue::from_str(&location).ok().filter(|_| target.starts_with('/')) else {
-        return refuse(record, StatusCode::BAD_REQUEST, "bad-request", "The target of the request has no path.");
-    };
-    record.status(StatusCode::PERMANENT_REDIRECT);
-    let mut response = Response::new(Download::local(Bytes::new(), record));
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response.headers_mut().insert(header::LOCATION, location);
-    response
 }

@@ -66,6 +66,11 @@ impl Settings {
         Ok(Self { domains, allow, routes, limits, tls, log, https_port, strict_transport_security })
     }
 
+    /// The name that people know the edge by.
+    pub(crate) fn name(&self) -> &str {
+        self.domains.first().map_or("localhost", String::as_str)
+    }
+
     /// Whether the edge answers for this host (without port).
     pub(crate) fn serves(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);

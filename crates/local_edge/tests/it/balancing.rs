@@ -47,6 +47,7 @@ async fn sick_backends_get_no_requests_until_they_are_well() {
     let fixture = Fixture::start(pair(false, true), &[("one", one.address), ("two", two.address)]).await;
     let states = || fixture.edge.status().backends.into_iter().map(|b| b.health).collect::<Vec<_>>();
     eventually("both well", || states() == [BackendHealthState::Healthy, BackendHealthState::Healthy]).await;
+    assert!(one.seen.lines.lock().unwrap()[0].contains("\nhost: app.localhost\n"));
     one.seen.sick.store(true, Ordering::SeqCst);
     let reason = "GET /health was answered with 500".to_owned();
     eventually("one sick", || states()[0] == BackendHealthState::Unhealthy { reason: reason.clone() }).await;

@@ -126,6 +126,12 @@ async fn plain_http_is_redirected_and_keeps_path_and_query() {
     assert!(text.contains(&format!("location: https://{HOST}:{port}/x\r\n")), "{text}");
     let text = ask("GET / HTTP/1.0\r\n\r\n".to_owned()).await;
     assert!(text.starts_with("HTTP/1.0 400 "), "{text}");
+    // Also where only HTTPS is spoken.
+    let mut stream = tokio::net::TcpStream::connect(fixture.address).await.unwrap();
+    stream.write_all(format!("GET /x HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.contains(&format!("location: https://{HOST}:{port}/x\r\n")), "{text}");
     assert_eq!(backend.requests(), 0);
 }
 

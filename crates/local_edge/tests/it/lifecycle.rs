@@ -107,6 +107,7 @@ async fn draining_finishes_what_is_in_flight_and_takes_nothing_new() {
         let client = if http2 { fixture.http2() } else { fixture.http1() };
         let idle = fixture.http1();
         idle.get(fixture.url("/name")).send().await.unwrap().bytes().await.unwrap();
+        let _silent = tokio::net::TcpStream::connect(fixture.address).await.unwrap();
         let _unused = fixture.raw(&["http/1.1"]).await;
         let mut download = client.get(fixture.url("/drip?8")).send().await.unwrap();
         download.chunk().await.unwrap().unwrap();

@@ -125,6 +125,20 @@ async fn a_slow_handshake_and_a_slow_header_are_cut_off() {
 }
 
 #[tokio::test]
+async fn an_http2_connection_without_a_request_is_cut_off() {
+    let backend = Backend::start("one").await;
+    let mut spec = spec();
+    spec.limits.header_timeout_ms = 400;
+    let fixture = Fixture::start(spec, &[("app", backend.address)]).await;
+    let mut stream = fixture.raw(&["h2"]).await;
+    // The preface, empty settings and the beginning of a HEADERS frame that never ends.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\xff\x01\0\0\0\0\x01ab").await.unwrap();
+    let begun = Instant::now();
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn an_idle_connection_outlives_the_header_time_and_ends_after_the_idle_time() {
     let backend = Backend::start("one").await;
     let mut spec = spec();
