@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use model::{Fault, FaultKind};
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const YEARS: i32 = 10;
 
@@ -19,20 +19,24 @@ pub(crate) struct Authority {
 /// Where the authority's certificate lies: what a browser or the system has to trust.
 #[must_use]
 pub fn certificate_file(folders: &UserFolders) -> PathBuf {
-    folders.authority().join("authority.pem")
+    certificate_in(&folders.authority())
 }
 
-fn key_file(folders: &UserFolders) -> PathBuf {
-    folders.authority().join("authority.key")
+fn certificate_in(folder: &Path) -> PathBuf {
+    folder.join("authority.pem")
+}
+
+fn key_in(folder: &Path) -> PathBuf {
+    folder.join("authority.key")
 }
 
 impl Authority {
     /// Reads the authority; makes it under a lock when there is none yet or it is about to end.
-    pub(crate) fn ensure(folders: &UserFolders) -> Result<Self, Fault> {
-        let lock_path = folders.authority().join(".lock");
+    pub(crate) fn ensure(folder: &Path) -> Result<Self, Fault> {
+        let lock_path = folder.join(".lock");
         let lock = disk::lock_file(&lock_path)?;
         lock.lock().map_err(|error| disk::io_fault("locking", &lock_path, &error))?;
-        if let Some(authority) = Self::read(folders)? {
+        if let Some(authority) = Self::read(folder)? {
             return Ok(authority);
         }
         let key = KeyPair::generate().map_err(|error| refused("making the authority's key", &error))?;
@@ -48,15 +52,15 @@ impl Authority {
         let certificate =
             params.self_signed(&key).map_err(|error| refused("making the authority's certificate", &error))?.pem();
         // The key first: a certificate without its key is made anew, a key without certificate too.
-        disk::write_atomically(&key_file(folders), key.serialize_pem().as_bytes(), 0o600)?;
-        disk::write_atomically(&certificate_file(folders), certificate.as_bytes(), 0o644)?;
-        Self::read(folders)?
+        disk::write_atomically(&key_in(folder), key.serialize_pem().as_bytes(), 0o600)?;
+        disk::write_atomically(&certificate_in(folder), certificate.as_bytes(), 0o644)?;
+        Self::read(folder)?
             .ok_or_else(|| Fault::new(FaultKind::Bug, "making the authority", "what was written cannot be read back"))
     }
 
     /// Reads the authority; none when a part of it is missing, damaged or about to end.
-    pub(crate) fn read(folders: &UserFolders) -> Result<Option<Self>, Fault> {
-        let (Some(certificate), Some(key)) = (disk::read(&certificate_file(folders))?, disk::read(&key_file(folders))?)
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, Fault> {
+        let (Some(certificate), Some(key)) = (disk::read(&certificate_in(folder))?, disk::read(&key_in(folder))?)
         else {
             return Ok(None);
         };

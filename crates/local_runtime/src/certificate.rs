@@ -29,6 +29,11 @@ impl Certificate {
         Self { folder }
     }
 
+    /// The certificate to which a chain's file belongs.
+    pub(crate) fn of_files(chain: &Path) -> Self {
+        Self { folder: chain.parent().unwrap_or(Path::new("/")).to_owned() }
+    }
+
     /// The chain as PEM, the edge's own certificate first.
     pub(crate) fn chain(&self) -> PathBuf {
         self.folder.join("chain.pem")
@@ -149,5 +154,58 @@ impl Facts {
     /// Whether a private key belongs to it.
     pub(crate) fn is_for(&self, key: &KeyPair) -> bool {
         key.der_bytes() == self.public_key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn is_renewed_in_time_and_when_its_names_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::ensure(&folder.path().join("authority")).unwrap();
+        let certificate = Certificate::in_folder(folder.path().join("edge"));
+        let site = names(&["b.localhost", "a.localhost"]);
+        let wrong = |names: &[String]| certificate.wrong(Some(authority.certificate()), names);
+        assert_eq!(wrong(&site).as_deref(), Some("the certificate is gone"));
+        assert!(certificate.ensure(&authority, &site).unwrap());
+        assert!(!certificate.ensure(&authority, &site).unwrap(), "one that will do stays");
+
+        certificate.issue(&authority, &site, 30).unwrap();
+        assert_eq!(wrong(&site).as_deref(), Some("the certificate ends in 29 days"));
+        assert!(certificate.ensure(&authority, &site).unwrap());
+        certificate.issue(&authority, &site, -3).unwrap();
+        assert!(wrong(&site).unwrap().starts_with("the certificate ended "));
+        assert!(certificate.ensure(&authority, &site).unwrap());
+        assert_eq!(wrong(&site), None);
+        let other = names(&["c.localhost"]);
+        assert_eq!(wrong(&other).as_deref(), Some("the certificate is for a.localhost, b.localhost"));
+
+        std::fs::remove_dir_all(folder.path().join("authority")).unwrap();
+        let successor = Authority::ensure(&folder.path().join("authority")).unwrap();
+        assert_eq!(
+            certificate.wrong(Some(successor.certificate()), &site).as_deref(),
+            Some("the certificate is signed by another authority")
+        );
+    }
+
+    #[test]
+    fn the_authority_is_made_once_and_its_key_is_ours_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("authority");
+        let made: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| Authority::ensure(&folder).unwrap().certificate().to_owned())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(made.iter().all(|certificate| *certificate == made[0]));
+        let key = folder.join("authority.key");
+        assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -33,10 +33,9 @@ impl UserFolders {
                         .help(format!("set HOME or {name} to an absolute path"))
                 })
         };
-        let runtime = absolute("XDG_RUNTIME_DIR").filter(|path| path.is_dir()).map_or_else(
-            || PathBuf::from(format!("/tmp/landfall-{}", nix::unistd::geteuid())),
-            |path| path.join("landfall"),
-        );
+        let runtime = absolute("XDG_RUNTIME_DIR")
+            .filter(|path| path.is_dir())
+            .map_or_else(temporary_sockets, |path| path.join("landfall"));
         Ok(Self {
             state: folder("XDG_STATE_HOME", ".local/state")?,
             cache: folder("XDG_CACHE_HOME", ".cache")?,
@@ -186,16 +185,30 @@ impl Home {
         self.all_data().join(component.as_str())
     }
 
-    /// The supervisor's control socket. Socket paths are limited to 107 bytes, so it is named by a digest.
+    /// The control socket. Its path may have 107 bytes at most, so it is named by a digest.
     pub(crate) fn socket(&self) -> PathBuf {
+        self.socket_in(&self.sockets)
+    }
+
+    /// The control socket in the folder that is always there.
+    pub(crate) fn socket_of_last_resort(&self) -> PathBuf {
+        self.socket_in(&temporary_sockets())
+    }
+
+    fn socket_in(&self, folder: &Path) -> PathBuf {
         let digest = Digest::of_bytes(self.root.as_os_str().as_encoded_bytes());
-        self.sockets.join(format!("{}.sock", digest.short()))
+        folder.join(format!("{}.sock", digest.short()))
     }
 
     /// The folder of control sockets.
     pub(crate) fn sockets(&self) -> &Path {
         &self.sockets
     }
+}
+
+/// Where control sockets lie for users without a runtime folder.
+fn temporary_sockets() -> PathBuf {
+    PathBuf::from(format!("/tmp/landfall-{}", nix::unistd::geteuid()))
 }
 
 /// A node's id as a relative path. Ids hold names of the user's files, so they are checked once more.

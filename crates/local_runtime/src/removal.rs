@@ -59,7 +59,9 @@ impl LocalTarget {
     /// When something does not end or cannot be removed.
     pub async fn remove(&self, removal: Removal) -> Result<(), Fault> {
         self.stop_everything().await?;
-        disk::remove(&self.home.socket())?;
+        for socket in [self.home.socket(), self.home.socket_of_last_resort()] {
+            disk::remove(&socket)?;
+        }
         let root = self.home.root();
         if !removal.keep_data {
             return disk::remove(root);

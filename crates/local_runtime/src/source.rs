@@ -127,7 +127,7 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, Fault> {
 }
 
 fn walk(root: &Path, below: &Path, found: &mut Vec<Entry>) -> Result<(), Fault> {
-    let here = root.join(below);
+    let here = if below.as_os_str().is_empty() { root.to_owned() } else { root.join(below) };
     let list = || -> io::Result<Vec<fs::DirEntry>> { fs::read_dir(&here)?.collect() };
     let mut list = list().map_err(|error| {
         let fault = io_fault("looking into", &here, &error);

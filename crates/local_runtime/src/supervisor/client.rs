@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How to start the supervisor: this program with these arguments, followed by the deployment's
 /// folder and the folder of control sockets.
@@ -30,6 +30,9 @@ pub struct SupervisorCommand {
 
 /// How long a supervisor may take until it answers. It may first have to end what a killed one left.
 const START_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a supervisor may take to say how it is.
+const STATUS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long an orderly end may take: the drain of edges and the grace of every program, within reason.
 const END_PATIENCE: Duration = Duration::from_secs(180);
@@ -47,7 +50,17 @@ impl Client {
 
     /// How everything is; none when no supervisor runs.
     pub(crate) async fn status(&self, memory: bool) -> Result<Option<SupervisorStatus>, Fault> {
-        match self.ask(Ask::Status { memory }, &|_| {}).await? {
+        let answer = timeout(STATUS_PATIENCE, self.ask(Ask::Status { memory }, &|_| {})).await.map_err(|_| {
+            let pid =
+                record::supervisor(&self.home).map_or_else(|| "PID".to_owned(), |process| process.pid.to_string());
+            Fault::new(
+                FaultKind::Timeout,
+                "asking the supervisor how it is",
+                format!("it does not answer within {} s", STATUS_PATIENCE.as_secs()),
+            )
+            .help(format!("if it stays so, end it with `kill -9 {pid}`; the next `landfall up` heals what it ran"))
+        })?;
+        match answer? {
             None => Ok(None),
             Some(Reply::Status(status)) => Ok(Some(status)),
             Some(_) => Err(self.misunderstood("asking the supervisor how it is")),
@@ -73,7 +86,10 @@ impl Client {
         match self.status(false).await? {
             Some(status) if status.protocol == PROTOCOL => return Ok(()),
             Some(_) => self.shut_down().await?,
-            None => {}
+            None => self.end_unreachable().await?,
+        }
+        if self.status(false).await?.is_some() {
+            return Ok(());
         }
         let log = self.home.supervisor_log();
         disk::private_folder(&self.home.logs())?;
@@ -126,7 +142,7 @@ impl Client {
         let ended = || match &supervisor {
             Some(process) => crate::processes::Process::find(process.pid)
                 .is_none_or(|now| now.started != process.started || now.is_zombie()),
-            None => !self.home.socket().exists(),
+            None => !self.socket().exists(),
         };
         while !ended() {
             if Instant::now() > until {
@@ -141,9 +157,31 @@ impl Client {
         Ok(())
     }
 
+    /// A supervisor that lives but cannot be reached (its socket was removed) opens a new one soon;
+    /// when it does not, it is ended like anyone who asks it politely would.
+    async fn end_unreachable(&self) -> Result<(), Fault> {
+        let Some(process) = record::supervisor(&self.home) else { return Ok(()) };
+        let until = Instant::now() + Duration::from_secs(4);
+        while Instant::now() < until {
+            if self.status(false).await?.is_some() || record::supervisor(&self.home).is_none() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.pid), nix::sys::signal::Signal::SIGTERM);
+        while record::supervisor(&self.home).is_some() && Instant::now() < until + END_PATIENCE {
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    fn socket(&self) -> PathBuf {
+        record::socket(&self.home).unwrap_or_else(|| self.home.socket())
+    }
+
     /// Sends one request and reads to the end of its answer; none when nobody listens.
     async fn ask(&self, ask: Ask, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Option<Reply>, Fault> {
-        let path = self.home.socket();
+        let path = self.socket();
         let us = nix::unistd::geteuid().as_raw();
         let mut stream = match UnixStream::connect(&path).await {
             Ok(stream) => stream,
@@ -153,7 +191,8 @@ impl Client {
             Err(error) => return Err(io_fault("connecting to the control socket", &path, &error)),
         };
         // In a shared folder somebody else could lie in wait: what we say holds secrets.
-        let folder = std::fs::symlink_metadata(self.home.sockets()).map(|facts| facts.is_dir() && facts.uid() == us);
+        let folder =
+            std::fs::symlink_metadata(path.parent().unwrap_or(&path)).map(|facts| facts.is_dir() && facts.uid() == us);
         if !folder.unwrap_or(false) || !stream.peer_cred().is_ok_and(|peer| peer.uid() == us) {
             return Err(Fault::new(
                 FaultKind::Permission,

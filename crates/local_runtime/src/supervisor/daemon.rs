@@ -6,6 +6,7 @@ use crate::folders::Home;
 use crate::ownership;
 use crate::processes;
 use crate::supervisor::edges::Edges;
+use crate::supervisor::guard::Guard;
 use crate::supervisor::program::Program;
 use crate::supervisor::protocol::{Ask, PROTOCOL, Phase, ProgramOrder, Reply, Request, SupervisorStatus};
 use crate::supervisor::record::{self, Record};
@@ -16,7 +17,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -29,6 +30,12 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the supervisor looks whether its deployment still exists and whether orphans have ended.
 const TICK: Duration = Duration::from_secs(2);
+
+/// How often certificates are looked at.
+const RENEWAL: Duration = Duration::from_secs(6 * 3600);
+
+/// How long a predecessor's guard may hold the lock.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest line that a command may send.
 const LONGEST_REQUEST: u64 = 16 << 20;
@@ -48,10 +55,9 @@ pub fn supervise(home: &Path, sockets: &Path) -> Result<(), Fault> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 
     ownership::check_version(&home)?;
-    let lock = disk::lock_file(&home.supervisor_lock())?;
-    lock.try_lock().map_err(|_| {
-        Fault::new(FaultKind::Locked, "starting the supervisor", "another one runs for this deployment already")
-    })?;
+    let failed = |error: &std::io::Error| Fault::new(FaultKind::Bug, "starting the supervisor", error);
+    let guard = Guard::start(&home).map_err(|error| failed(&error))?;
+    let lock = take_lock(&home)?;
     if let Some(survivor) = record::end_survivors(&home).first() {
         return Err(Fault::new(
             FaultKind::NeedsPerson,
@@ -60,7 +66,6 @@ pub fn supervise(home: &Path, sockets: &Path) -> Result<(), Fault> {
         )
         .help(format!("see what it waits for: `ps -o pid,stat,wchan:20,args -p {}`", survivor.pid)));
     }
-    let failed = |error: &std::io::Error| Fault::new(FaultKind::Bug, "starting the supervisor", error);
     let edges = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("edge")
@@ -70,12 +75,27 @@ pub fn supervise(home: &Path, sockets: &Path) -> Result<(), Fault> {
     let main = Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     let outcome = main.block_on(run(home, &lock, edges.handle().clone()));
     edges.shutdown_timeout(Duration::from_secs(1));
+    drop(guard);
     outcome
+}
+
+/// The guard of a killed predecessor may hold the lock for a moment while it ends what was left.
+fn take_lock(home: &Home) -> Result<File, Fault> {
+    let lock = disk::lock_file(&home.supervisor_lock())?;
+    let until = Instant::now() + LOCK_PATIENCE;
+    while lock.try_lock().is_err() {
+        if Instant::now() > until {
+            let cause = "another one runs for this deployment already";
+            return Err(Fault::new(FaultKind::Locked, "starting the supervisor", cause));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(lock)
 }
 
 async fn run(home: Home, lock: &File, edge_runtime: Handle) -> Result<(), Fault> {
     let record = Arc::new(Record::begin(&home)?);
-    let (listener, socket) = listen(&home)?;
+    let mut door = Door::open(&home, &record)?;
     let failed = |error: std::io::Error| Fault::new(FaultKind::Bug, "waiting for signals", error);
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -87,11 +107,12 @@ async fn run(home: Home, lock: &File, edge_runtime: Handle) -> Result<(), Fault>
         born: Instant::now(),
         home,
     });
+    let mut renewal = tokio::time::interval(RENEWAL);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            connection = listener.accept() => match connection {
+            connection = door.listener.accept() => match connection {
                 Ok((stream, _)) => {
                     tokio::spawn(daemon.clone().serve(stream));
                 }
@@ -103,17 +124,22 @@ async fn run(home: Home, lock: &File, edge_runtime: Handle) -> Result<(), Fault>
                 if !is_ours(lock, &daemon.home.supervisor_lock()) {
                     break;
                 }
+                // A runtime folder goes when its user logs out, and the socket with it.
+                if !door.is_there() && let Ok(again) = Door::open(&daemon.home, &daemon.record) {
+                    door = again;
+                }
             }
+            _ = renewal.tick() => daemon.edges.lock().await.renew().await,
             _ = terminated.recv() => break,
             _ = interrupted.recv() => break,
             () = daemon.ending.cancelled() => break,
         }
     }
-    drop(listener);
+    drop(door.listener);
     daemon.stop_everything().await;
     // A successor may have put its own socket there.
-    if fs::symlink_metadata(daemon.home.socket()).is_ok_and(|facts| facts.ino() == socket) {
-        let _ = fs::remove_file(daemon.home.socket());
+    if identity(&door.path) == Some(door.identity) {
+        let _ = fs::remove_file(&door.path);
     }
     if is_ours(lock, &daemon.home.supervisor_lock()) {
         disk::remove(&daemon.home.supervisor_record())?;
@@ -124,11 +150,7 @@ async fn run(home: Home, lock: &File, edge_runtime: Handle) -> Result<(), Fault>
 
 /// Whether the path still leads to the file that we hold: not removed, not replaced by a successor's.
 fn is_ours(held: &File, path: &Path) -> bool {
-    let identity = |facts: fs::Metadata| (facts.dev(), facts.ino());
-    match (held.metadata(), fs::metadata(path)) {
-        (Ok(held), Ok(there)) => identity(held) == identity(there),
-        _ => false,
-    }
+    held.metadata().is_ok_and(|facts| identity(path) == Some((facts.dev(), facts.ino())))
 }
 
 /// Asks the kernel how orphans ended, which removes them from its table. Our programs' own processes
@@ -142,14 +164,45 @@ fn reap_orphans(record: &Record) {
     }
 }
 
-fn listen(home: &Home) -> Result<(UnixListener, u64), Fault> {
-    let path = home.socket();
-    disk::private_folder(home.sockets())?;
-    // We hold the deployment's lock, so whoever made the socket that lies there is dead.
-    disk::remove(&path)?;
-    let listener = UnixListener::bind(&path).map_err(|error| io_fault("opening the control socket", &path, &error))?;
-    let made = fs::symlink_metadata(&path).map_err(|error| io_fault("looking at", &path, &error))?;
-    Ok((listener, made.ino()))
+/// The control socket.
+struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Door {
+    /// Listens in the user's runtime folder, or where that is gone in the temporary one.
+    fn open(home: &Home, record: &Record) -> Result<Self, Fault> {
+        let door =
+            Self::at(home.socket()).or_else(|fault| Self::at(home.socket_of_last_resort()).map_err(|_| fault))?;
+        record.listens(&door.path);
+        Ok(door)
+    }
+
+    fn at(path: PathBuf) -> Result<Self, Fault> {
+        let refused = |error: &std::io::Error| io_fault("opening the control socket", &path, error);
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        disk::private_folder(folder)?;
+        let owner = fs::symlink_metadata(folder).map_err(|error| refused(&error))?;
+        if !owner.is_dir() || owner.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(refused(&std::io::ErrorKind::PermissionDenied.into()));
+        }
+        // We hold the deployment's lock, so whoever made the socket that lies there is dead.
+        disk::remove(&path)?;
+        let listener = UnixListener::bind(&path).map_err(|error| refused(&error))?;
+        let identity = identity(&path).ok_or_else(|| refused(&std::io::ErrorKind::NotFound.into()))?;
+        Ok(Self { listener, path, identity })
+    }
+
+    fn is_there(&self) -> bool {
+        identity(&self.path) == Some(self.identity)
+    }
+}
+
+/// What tells a file from another one of the same name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|facts| (facts.dev(), facts.ino()))
 }
 
 struct Daemon {

@@ -1,6 +1,7 @@
 //! The TLS edges of a deployment, run inside the supervisor on a runtime of their own, so that
 //! their load does not delay the supervision.
 
+use crate::authority::Authority;
 use crate::supervisor::protocol::{EdgeOrder, EdgeState};
 use indexmap::IndexMap;
 use local_edge::{Certificate, Edge, EdgeConfig};
@@ -42,6 +43,21 @@ impl Edges {
         let said = format!("listens on port {}", order.ports.get(&order.spec.https).copied().unwrap_or_default());
         self.running.insert(order.node.clone(), (order, Arc::new(edge)));
         Ok(said)
+    }
+
+    /// Renews certificates that are about to end, so that a deployment that nobody touches for months
+    /// stays up. What cannot be renewed now is tried again next time; `up` and `verify` tell of it.
+    pub(crate) async fn renew(&self) {
+        for (order, edge) in self.running.values() {
+            let certificate = crate::certificate::Certificate::of_files(&order.chain);
+            let renewed = Authority::ensure(&order.authority)
+                .and_then(|authority| certificate.ensure(&authority, &order.spec.domains))
+                .unwrap_or(false);
+            if let (true, Ok(config)) = (renewed, config(order)) {
+                let edge = edge.clone();
+                let _ = self.on_runtime(async move { edge.reload(config).await }).await;
+            }
+        }
     }
 
     /// Lets an edge finish what it is answering, then ends it. Returns whether there was one.

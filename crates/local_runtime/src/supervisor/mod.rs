@@ -5,6 +5,7 @@ mod child;
 pub(crate) mod client;
 mod daemon;
 mod edges;
+mod guard;
 pub(crate) mod log;
 mod program;
 pub(crate) mod protocol;

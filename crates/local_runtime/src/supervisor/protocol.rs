@@ -96,6 +96,8 @@ pub(crate) struct EdgeOrder {
     pub(crate) chain: PathBuf,
     pub(crate) key: PathBuf,
     pub(crate) access_log: PathBuf,
+    /// The folder of the authority that renews the certificate.
+    pub(crate) authority: PathBuf,
 }
 
 /// How everything is.

@@ -6,7 +6,7 @@ use crate::processes::{self, Process, StartTime};
 use indexmap::IndexMap;
 use model::{Fault, NodeId};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ struct Content {
     /// The session of the supervisor: all its programs are in it.
     session: i32,
     supervisor: Option<Leader>,
+    /// Where it listens: another shell may have other XDG variables.
+    #[serde(default)]
+    socket: Option<PathBuf>,
     programs: IndexMap<NodeId, Leader>,
 }
 
@@ -51,9 +54,14 @@ impl Record {
     pub(crate) fn begin(home: &Home) -> Result<Self, Fault> {
         let me = i32::try_from(std::process::id()).unwrap_or_default();
         let session = Process::find(me).map_or(0, |process| process.session);
-        let content = Content { session, supervisor: Leader::of(me), programs: IndexMap::new() };
+        let content = Content { session, supervisor: Leader::of(me), socket: None, programs: IndexMap::new() };
         disk::write_json(&home.supervisor_record(), &content)?;
         Ok(Self { path: home.supervisor_record(), content: Mutex::new(content) })
+    }
+
+    /// The supervisor listens on a socket.
+    pub(crate) fn listens(&self, socket: &Path) {
+        self.change(|content| content.socket = Some(socket.to_owned()));
     }
 
     /// A program was started.
@@ -103,6 +111,11 @@ pub(crate) fn supervisor(home: &Home) -> Option<Process> {
     let content: Content = disk::read_json(&home.supervisor_record()).ok().flatten()?;
     let recorded = content.supervisor?;
     Process::find(recorded.pid).filter(|process| process.started == recorded.started && !process.is_zombie())
+}
+
+/// Where the supervisor that wrote the record listens.
+pub(crate) fn socket(home: &Home) -> Option<PathBuf> {
+    disk::read_json::<Content>(&home.supervisor_record()).ok().flatten()?.socket
 }
 
 /// Ends what a killed supervisor left. Returns what could not be ended.

@@ -1,0 +1,30 @@
+//! The local runtime with real processes.
+
+mod disk_full;
+mod edge;
+mod files;
+mod ports;
+mod programs;
+mod python;
+mod removal;
+mod secrets;
+mod supervisor;
+mod world;
+
+use std::path::PathBuf;
+
+/// The supervisor of the other tests: they start this binary again with this test's name and two
+/// folders, as the command starts itself.
+#[test]
+#[ignore = "what other tests start in the background"]
+fn supervisor_process() {
+    let last: Vec<PathBuf> = std::env::args_os().rev().take(2).map(PathBuf::from).collect();
+    let [sockets, home] = last.as_slice() else { return };
+    if !home.is_absolute() {
+        return;
+    }
+    if let Err(fault) = local_runtime::supervise(home, sockets) {
+        eprintln!("{fault}");
+        std::process::exit(1);
+    }
+}
