@@ -1,0 +1,73 @@
+//! Filling the holes of texts with what this machine knows: ports, paths, secrets.
+
+use crate::authority;
+use crate::disk;
+use crate::python;
+use crate::source;
+use crate::target::LocalTarget;
+use indexmap::IndexMap;
+use model::text::Part;
+use model::{Atom, Fault, FaultKind, PortId, Secret, Text};
+use std::path::{Component, Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Fills a text.
+pub(super) fn fill(target: &LocalTarget, ports: &IndexMap<PortId, u16>, text: &Text) -> Result<Secret, Fault> {
+    let mut filled = Zeroizing::new(String::new());
+    for part in text.parts() {
+        match part {
+            Part::Literal(literal) => filled.push_str(literal),
+            Part::Hole(atom) => filled.push_str(value(target, ports, atom)?.expose()),
+        }
+    }
+    Ok(Secret::new(filled.as_str()))
+}
+
+/// The number of a port.
+pub(super) fn number(ports: &IndexMap<PortId, u16>, port: &PortId) -> Result<u16, Fault> {
+    ports.get(port).copied().ok_or_else(|| {
+        Fault::new(FaultKind::Permanent, format!("looking up the port {port}"), "it has no number yet")
+            .help("run `landfall up` first")
+    })
+}
+
+fn value(target: &LocalTarget, ports: &IndexMap<PortId, u16>, atom: &Atom) -> Result<Secret, Fault> {
+    let home = &target.home;
+    match atom {
+        Atom::Port(port) => Ok(Secret::new(number(ports, port)?.to_string())),
+        Atom::File(node) => path(&home.file(node)?),
+        Atom::Source(node) => path(&source::current(home, node)?),
+        Atom::Data(component, below) => path(&data_folder(target, component, below)?),
+        Atom::PythonProgram(node, program) => path(&python::program(home, node, program)?),
+        Atom::Secret(node, part) => target.secrets().value(node, *part),
+        Atom::Loopback => Ok(Secret::new("127.0.0.1")),
+        Atom::AuthorityFile => path(&authority::certificate_file(&target.setup.folders)),
+    }
+}
+
+/// A folder of persistent data, made when it is not there.
+pub(super) fn data_folder(
+    target: &LocalTarget,
+    component: &model::ComponentName,
+    below: &str,
+) -> Result<PathBuf, Fault> {
+    let below = Path::new(below);
+    if !below.components().all(|step| matches!(step, Component::Normal(_))) {
+        let operation = format!("finding a data folder of {component}");
+        return Err(Fault::new(FaultKind::Permanent, operation, format!("`{}` leads out of it", below.display())));
+    }
+    let mut folder = target.home.data(component);
+    folder.extend(below);
+    if !folder.is_dir() {
+        disk::private_folder(&folder)?;
+    }
+    Ok(folder)
+}
+
+fn path(path: &Path) -> Result<Secret, Fault> {
+    let text = path.to_str().ok_or_else(|| {
+        Fault::new(FaultKind::Permanent, format!("using the path {}", path.display()), "it is no UTF-8 text")
+            .help("point the XDG variables at a folder with a plain name")
+    })?;
+    Ok(Secret::new(text))
+}
