@@ -118,7 +118,16 @@ fn template_text(
                 }
             }
         }
-        (None, Some(text)) => Some((name.to_owned(), text, TextPlace::Manifest(at.key("text")))),
+        (None, Some(text)) => {
+            let place = at.key("text");
+            let parsed = reference_text(&text)?;
+            if let Some(reference) = parsed.references().next() {
+                let help = "write `{{ name }}` in the text, and give what it stands for below `with: { name: ... }`";
+                report(findings, &SVC007, &place, format!("`{reference}` is not filled in a template"), help);
+                return None;
+            }
+            Some((name.to_owned(), parsed.literal(), TextPlace::Manifest(place)))
+        }
         (template, _) => {
             let problem =
                 if template.is_some() { "both `template` and `text`" } else { "neither `template` nor `text`" };
