@@ -10,7 +10,18 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Variables that tests pass through: programs must be found and packages installed as on this machine.
-const PASSED_THROUGH: &[&str] = &["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"];
+const PASSED_THROUGH: &[&str] = &[
+    "PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
 /// Beginnings of further such variables.
 const PASSED_THROUGH_FAMILIES: &[&str] = &["PIP_", "UV_"];
 
@@ -91,6 +102,9 @@ impl TestEnvironment {
         let passed = |name: &str| {
             PASSED_THROUGH.contains(&name) || PASSED_THROUGH_FAMILIES.iter().any(|family| name.starts_with(family))
         };
+        // In another home pip would no longer find the user's settings.
+        let settings = std::env::var("HOME").map(|home| Path::new(&home).join(".config/pip/pip.conf"));
+        command.envs(settings.ok().filter(|path| path.exists()).map(|path| ("PIP_CONFIG_FILE", path)));
         command.envs(std::env::vars().filter(|(name, _)| passed(name)));
         let folders = [
             ("HOME", self.path("home")),

@@ -250,7 +250,12 @@ impl Target for FakeTarget {
             Some(_) => Condition::Intact,
         };
         let nodes = made.iter().map(|(id, made)| (id.clone(), condition(id, made))).collect();
-        Ok(Observed { nodes, ..Observed::default() })
+        let numbers = made.values().flat_map(|made| made.node.spec.listens().into_iter().zip(std::iter::repeat(made)));
+        let lost = |(port, made): (&PortId, &Made)| {
+            let owner = inner.strangers.get(made.numbers.get(port)?)?;
+            Some((port.clone(), owner.clone()))
+        };
+        Ok(Observed { nodes, lost_ports: numbers.filter_map(lost).collect() })
     }
 
     fn choose_ports(

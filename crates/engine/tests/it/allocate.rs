@@ -84,3 +84,19 @@ fn two_ports_cannot_exchange_their_numbers_in_one_step() {
     let fault = allocate(Some(&graph), &state, &Observed::default(), &target).unwrap_err();
     insta::assert_snapshot!(fault.to_string(), @"giving numbers to ports: app/http and worker/http exchange their numbers, so each waits for the other");
 }
+
+#[test]
+fn a_program_whose_port_was_taken_while_it_was_down_moves() {
+    let target = FakeTarget::default();
+    let folder = scratch();
+    let mut journal = Journal::open(folder.path().join("journal.jsonl")).unwrap();
+    block_on(bring(Some(&sample()), &target, &mut journal, &|_| {})).unwrap();
+    target.lose(&crate::graphs::id("app/program"));
+    target.occupy(9004, "postgres, process 17");
+    let applied = block_on(bring(Some(&sample()), &target, &mut journal, &|_| {})).unwrap();
+    assert_eq!(applied.report.unwrap().failed, []);
+    let steps: Vec<_> = applied.plan.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(steps, ["app/config:update", "app/program:update", "web/edge:update"], "all that know the number");
+    assert_ne!(journal.state().ports[&port("app/http")], 9004);
+    assert!(block_on(bring(Some(&sample()), &target, &mut journal, &|_| {})).unwrap().report.is_none());
+}

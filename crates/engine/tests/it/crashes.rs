@@ -3,7 +3,8 @@
 
 use crate::graphs::{any_graph, block_on, bring, edited, sample, scratch};
 use engine::{Ending, Journal};
-use model::process_graph::ProcessGraph;
+use model::PortId;
+use model::process_graph::{PortWish, ProcessGraph};
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -111,6 +112,18 @@ fn an_edit_survives_every_cut() {
     let made = Machine::empty().run(Some(&sample())).pop().unwrap();
     let cuts = survive(&made, Some(&edited()));
     println!("up after an edit: {cuts} crash points survived");
+    assert!(cuts > 40, "{cuts}");
+}
+
+/// One program takes over the number of another one, which moves.
+#[test]
+fn handing_over_a_port_survives_every_cut() {
+    let made = Machine::empty().run(Some(&sample())).pop().unwrap();
+    let mut moved = sample();
+    moved.ports[&PortId::new("app/http")].wish = PortWish::Preferably(9010);
+    moved.ports[&PortId::new("worker/http")].wish = PortWish::Exactly(9004);
+    let cuts = survive(&made, Some(&moved));
+    println!("handing over a port: {cuts} crash points survived");
     assert!(cuts > 40, "{cuts}");
 }
 

@@ -186,3 +186,21 @@ fn a_full_disk_is_a_fault_and_leaves_whole_lines() {
         assert_eq!(journal.state().current, None);
     }
 }
+
+/// What a crash in the middle of a shortening leaves behind does not disturb the next one.
+#[test]
+fn a_cut_shortening_is_harmless() {
+    let (folder, path) = folder();
+    let target = FakeTarget::default();
+    let mut journal = Journal::open(&path).unwrap();
+    for round in 0..50 {
+        std::fs::write(folder.path().join("journal.jsonl.new"), "{\"version\":1,\"at\"").unwrap();
+        if round % 3 == 0 {
+            let _ = std::fs::remove_file(folder.path().join("journal.jsonl.1"));
+        }
+        let graph = if round % 2 == 0 { sample() } else { edited() };
+        block_on(bring(Some(&graph), &target, &mut journal, &|_| {})).unwrap();
+        assert_eq!(Journal::read(&path).unwrap(), *journal.state(), "round {round}");
+    }
+    assert!(matches!(Journal::history(&path).unwrap()[0].event, Event::Checkpoint { .. }));
+}

@@ -7,6 +7,7 @@ mod crashes;
 mod failures;
 mod graphs;
 mod journal;
+mod kills;
 mod lease;
 mod plan;
 mod run;

@@ -117,7 +117,7 @@ async fn no_secret_is_shown() {
         let filler = "x".repeat(120);
         let token = head.headers.get("x-token").map(|value| value.to_str().unwrap_or_default()).unwrap_or_default();
         let basic = head.headers.get("authorization").map(|value| value.to_str().unwrap_or_default());
-        let mut answer = respond(500, format!("{token} {basic:?} {:?} {filler} {token}", token));
+        let mut answer = respond(500, format!("{token} {basic:?} {token:?} {filler} {token}"));
         answer.headers_mut().insert("x-echo", head.headers["x-token"].clone());
         answer
     };
@@ -192,7 +192,7 @@ async fn no_answer_is_told_apart() {
     let foreign = Server::raw("127.0.0.1:0", |mut stream| async move {
         let _ = stream.read(&mut [0; 4096]).await;
         stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let stopping = Server::raw("127.0.0.1:0", |mut stream| async move {
