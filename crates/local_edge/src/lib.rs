@@ -30,6 +30,7 @@ mod error;
 mod forward;
 mod headers;
 mod health;
+mod linger;
 mod listener;
 mod problem;
 mod proxy;

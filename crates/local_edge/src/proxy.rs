@@ -113,12 +113,12 @@ impl Drop for Exchange {
 }
 
 /// Answers one request.
-pub(crate) async fn answer(peer: &Peer, request: Request<Incoming>) -> Response<Download> {
+pub(crate) async fn answer(peer: &Arc<Peer>, request: Request<Incoming>) -> Response<Download> {
     let settings = peer.proxy.settings();
     let mut record = Record::new(&settings.log, peer.address.ip(), &request, Some(Exchange::begin(peer)));
     let (mut parts, body) = request.into_parts();
     let is_http1 = parts.version < Version::HTTP_2;
-    let upload = UploadSource::new(body, settings.limits.request_body, Arc::clone(&peer.activity));
+    let upload = UploadSource::new(body, !is_http1, settings.limits.request_body, Arc::clone(peer));
     record.upload(Arc::clone(&upload));
 
     let authority = match admit(peer, &settings, &parts, &upload) {

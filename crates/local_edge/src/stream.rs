@@ -1,17 +1,13 @@
 //! A byte stream that notes its activity and is closed so that the peer gets the last answer.
 
 use crate::activity::Activity;
+use crate::linger;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
-
-/// How long to wait for the next piece of a body that nobody wants, and how long in all.
-const LINGER_PIECE: Duration = Duration::from_secs(2);
-const LINGER: Duration = Duration::from_secs(30);
 
 /// A byte stream that notes its activity. `H` is kept as long as the stream, also beyond an upgrade.
 pub(crate) struct Watched<S, H> {
@@ -73,8 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
-    /// Closes the writing half; when the client is still sending a body that was refused, also reads and forgets it
-    /// for a while: a reset would take the answer away from the client before it was read.
+    /// Closes the writing half; when the client is still sending a body that was refused, also lingers.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.lingering.is_none() {
@@ -84,15 +79,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Watched<S, H> {
             }
         }
         let lingering = this.lingering.get_or_insert_with(|| Lingering {
-            piece: Box::pin(tokio::time::sleep(LINGER_PIECE)),
-            end: Instant::now() + LINGER,
+            piece: Box::pin(tokio::time::sleep(linger::PIECE)),
+            end: Instant::now() + linger::WHOLE,
         });
         let mut space = [0; 8192];
         loop {
             let mut buf = ReadBuf::new(&mut space);
             match Pin::new(&mut this.inner).poll_read(cx, &mut buf) {
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() && Instant::now() < lingering.end => {
-                    lingering.piece.as_mut().reset(Instant::now() + LINGER_PIECE);
+                    lingering.piece.as_mut().reset(Instant::now() + linger::PIECE);
                 }
                 Poll::Ready(_) => return Poll::Ready(Ok(())),
                 Poll::Pending => return lingering.piece.as_mut().poll(cx).map(Ok),

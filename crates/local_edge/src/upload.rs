@@ -1,6 +1,7 @@
 //! A request's body on its way to a backend: counted, limited, never kept.
 
-use crate::activity::Activity;
+use crate::linger;
+use crate::proxy::Peer;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::body::{Body, Frame, SizeHint};
@@ -8,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
+use tokio::runtime::Handle;
 
 /// Why a body broke off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,12 +23,14 @@ pub(crate) enum UploadFault {
 /// The body that a client sends. It outlives the attempts to pass it on, so that an attempt that took nothing from it can be repeated.
 pub(crate) struct UploadSource {
     state: Mutex<State>,
-    activity: Arc<Activity>,
+    peer: Arc<Peer>,
+    is_http2: bool,
     limit: u64,
 }
 
 struct State {
-    body: Incoming,
+    /// Taken away only when all is over.
+    body: Option<Incoming>,
     received: u64,
     /// Whether a piece of it was handed out.
     begun: bool,
@@ -38,10 +42,10 @@ struct State {
 }
 
 impl UploadSource {
-    pub(crate) fn new(body: Incoming, limit: u64, activity: Arc<Activity>) -> Arc<Self> {
+    pub(crate) fn new(body: Incoming, is_http2: bool, limit: u64, peer: Arc<Peer>) -> Arc<Self> {
         let ended = body.is_end_stream();
         let state = State {
-            body,
+            body: Some(body),
             received: 0,
             begun: false,
             ended,
@@ -49,7 +53,7 @@ impl UploadSource {
             fault: None,
             last_piece: Instant::now(),
         };
-        Arc::new(Self { state: Mutex::new(state), activity, limit })
+        Arc::new(Self { state: Mutex::new(state), peer, is_http2, limit })
     }
 
     /// The body for one attempt.
@@ -71,7 +75,7 @@ impl UploadSource {
 
     /// The length that the client announced.
     pub(crate) fn announced(&self) -> Option<u64> {
-        self.state().body.size_hint().exact()
+        self.state().size_hint().exact()
     }
 
     pub(crate) fn limit(&self) -> u64 {
@@ -100,10 +104,24 @@ impl UploadSource {
     }
 }
 
+impl State {
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
 impl Drop for UploadSource {
     fn drop(&mut self) {
-        if !self.state().ended {
-            self.activity.leave_upload_unread();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Some(body) = state.body.take().filter(|_| !state.ended) else { return };
+        if !self.is_http2 {
+            // hyper closes the connection now; its stream lingers.
+            return self.peer.activity.leave_upload_unread();
+        }
+        let draining = self.peer.proxy.draining.clone();
+        if let Ok(runtime) = Handle::try_current() {
+            let reading = async move { draining.run_until_cancelled(linger::read_away(body)).await };
+            self.peer.proxy.tasks.spawn_on(reading, &runtime);
         }
     }
 }
@@ -128,11 +146,15 @@ impl Body for Upload {
             return Poll::Ready(Some(Err(fault)));
         }
         state.awaits_client = true;
-        let frame = ready!(Pin::new(&mut state.body).poll_frame(cx));
+        let Some(body) = &mut state.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        let ended = body.is_end_stream();
         state.awaits_client = false;
         state.last_piece = Instant::now();
         state.begun = true;
         let fault = match frame {
+            // hyper ends the body of a stream that was reset as if it were complete; the stream knows better.
+            None if source.is_http2 && !ended => UploadFault::BrokenOff,
             None => {
                 state.ended = true;
                 return Poll::Ready(None);
@@ -140,7 +162,7 @@ impl Body for Upload {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 state.received = state.received.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-                state.ended = state.body.is_end_stream();
+                state.ended = ended;
                 if state.received <= source.limit {
                     return Poll::Ready(Some(Ok(frame)));
                 }
@@ -160,6 +182,6 @@ impl Body for Upload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |source| source.state().body.size_hint())
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |source| source.state().size_hint())
     }
 }

@@ -63,6 +63,32 @@ async fn a_client_that_writes_first_and_reads_later_gets_the_refusal() {
     assert!(text.starts_with("HTTP/1.1 413 ") && text.contains("connection: close"), "{text}");
 }
 
+/// The same over HTTP/2: the stream is not reset while the client is still sending.
+#[tokio::test]
+async fn an_http2_stream_lingers_after_a_refusal() {
+    let backend = Backend::start("one").await;
+    let fixture = Fixture::start(spec(), &[("app", backend.address)]).await;
+    let io = hyper_util::rt::TokioIo::new(fixture.raw(&["h2"]).await);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    let (pieces, body) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let body = futures_util::stream::unfold(body, |mut body| async {
+        Some((Ok::<_, std::io::Error>(hyper::body::Frame::data(body.recv().await?)), body))
+    });
+    let request = http::Request::post(format!("https://{HOST}/sink"))
+        .header("content-length", 3 * MIB)
+        .body(http_body_util::StreamBody::new(Box::pin(body)))
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 413);
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        pieces.send(Bytes::from(vec![b'x'; MIB])).await.expect("the stream is still open");
+    }
+    assert_eq!(backend.requests(), 0);
+}
+
 #[tokio::test]
 async fn a_refused_body_is_not_asked_for_with_100_continue() {
     let backend = Backend::start("one").await;

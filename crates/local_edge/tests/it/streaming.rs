@@ -143,6 +143,24 @@ async fn a_client_that_leaves_frees_the_backend() {
 }
 
 #[tokio::test]
+async fn a_body_that_the_client_breaks_off_never_looks_complete() {
+    let (backend, fixture) = large().await;
+    for round in 0..10 {
+        let client = if round % 2 == 0 { fixture.http1() } else { fixture.http2() };
+        let stream = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"half"))])
+            .chain(futures_util::stream::pending());
+        let request = client.post(fixture.url("/sink")).body(reqwest::Body::wrap_stream(stream));
+        let sending = tokio::spawn(request.send());
+        eventually("the backend reads", || backend.seen.bytes_in.load(Ordering::SeqCst) == 4 * (round + 1)).await;
+        sending.abort();
+        eventually("the request has ended", || fixture.edge.status().requests_in_flight == 0).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let lines = backend.seen.lines.lock().unwrap();
+    assert_eq!((lines.len(), lines.iter().filter(|line| *line == "complete").count()), (10, 0));
+}
+
+#[tokio::test]
 async fn a_get_with_a_body_and_head_keep_their_shape() {
     let (backend, fixture) = large().await;
     let client = fixture.http1();

@@ -120,6 +120,7 @@ async fn respond(name: &'static str, seen: &Arc<Seen>, request: Request<Incoming
                 count += frame.data_ref().map_or(0, Bytes::len);
                 seen.bytes_in.fetch_add(frame.data_ref().map_or(0, Bytes::len) as u64, Ordering::SeqCst);
             }
+            seen.lines.lock().unwrap().push("complete".to_owned());
             full(200, count.to_string())
         }
         // Takes `number` bytes of the body, then no more.
