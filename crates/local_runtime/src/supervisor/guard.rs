@@ -8,6 +8,7 @@ use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
 use std::io::{self, PipeWriter, Read as _};
+use std::time::Duration;
 
 /// The guard of this process.
 pub(crate) struct Guard {
@@ -60,7 +61,12 @@ fn end_what_is_left(home: &Home) {
         return;
     }
     let Ok(lock) = disk::lock_file(&path) else { return };
-    if lock.try_lock().is_ok() {
-        record::end_survivors(home);
+    // The kernel closes a dying process's files one by one: its lock may go after its end of the pipe.
+    for _ in 0..100 {
+        if lock.try_lock().is_ok() {
+            record::end_survivors(home);
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -46,7 +46,10 @@ async fn without_its_guard_too_up_ends_what_was_left() {
     let child_file = it.target.home().root().join("data/app/child");
     let child = number_in(&child_file).await;
     let supervisor = it.supervisor_pid().await;
-    let guard = fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+    let threads = fs::read_dir(format!("/proc/{supervisor}/task")).unwrap();
+    let children =
+        |thread: std::io::Result<fs::DirEntry>| fs::read_to_string(thread.unwrap().path().join("children")).unwrap();
+    let guard: String = threads.map(children).collect();
     let is_guard =
         |pid: &&str| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "landfall-guard\n");
     let guard: i32 = guard.split_whitespace().find(is_guard).unwrap().parse().unwrap();

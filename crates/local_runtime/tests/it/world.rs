@@ -180,7 +180,13 @@ impl Deployment {
         let outcome = self.target.perform(job).await?;
         match step.digest {
             Some(digest) => {
-                let made = Made { node: desired, digest, evidence: outcome.evidence.clone(), settled: true };
+                let made = Made {
+                    node: desired,
+                    digest,
+                    evidence: outcome.evidence.clone(),
+                    settled: true,
+                    numbers: Default::default(),
+                };
                 self.made.insert(node.clone(), made);
             }
             None => drop(self.made.shift_remove(node)),
