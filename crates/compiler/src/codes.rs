@@ -94,6 +94,11 @@ codes! {
         "Tags like `!Ref` or `!Sub` belong to CloudFormation templates. A manifest refers to other values with \
          `${parameter}` and `${component.export}`.";
 
+    MORE_FINDINGS "MAN005" Note
+        "there are more findings than anybody reads"
+        "The manifest has hundreds of findings. The first ones are shown, errors before warnings; mend some of them and \
+         run the check again.";
+
     INVALID_PARAMETER_NAME "PAR001" Error
         "a parameter's name is not valid"
         "Names of parameters become names of environment variables and of template variables. They start with a \

@@ -1,14 +1,15 @@
 //! All stages in a row, with what a report needs.
 
 use crate::application::Application;
+use crate::codes::MORE_FINDINGS;
 use crate::options::Options;
 use crate::parameter::ValueExplanation;
-use crate::parse::parse;
+use crate::parse::{LIMITS, parse};
 use crate::report::Sources;
 use crate::resolve::resolve;
 use components::registry;
 use model::yaml::{self, SourceMap};
-use model::{FindingCode, Findings, Place};
+use model::{Finding, FindingCode, Findings, Place, Severity};
 
 /// What came of a manifest.
 pub struct Compilation {
@@ -38,6 +39,7 @@ pub fn compile(file: &str, bytes: &[u8], options: &Options<'_>) -> Compilation {
         application = resolution.application.filter(|_| !findings.has_errors());
         values = resolution.values;
     }
+    let findings = first_ones(findings);
     let mut sources = Sources::new(map);
     if let Some(file) = &options.values {
         sources.add(SourceMap::of_text(&file.name, yaml::readable(&file.bytes)));
@@ -46,9 +48,27 @@ pub fn compile(file: &str, bytes: &[u8], options: &Options<'_>) -> Compilation {
     Compilation { application, values, findings, sources }
 }
 
+/// Nobody reads more, and a hostile file could have a hundred thousand.
+const KEPT: usize = 500;
+
+fn first_ones(findings: Findings) -> Findings {
+    if findings.len() <= KEPT {
+        return findings;
+    }
+    let more = findings.len() - KEPT;
+    // Errors first, so that dropping warnings never makes a refused manifest look valid.
+    let (errors, others): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|finding| finding.severity == Severity::Error);
+    let mut kept = Findings::new();
+    kept.extend(errors.into_iter().chain(others).take(KEPT));
+    let place = Place::Outside("landfall".to_owned());
+    kept.push(Finding::new(&MORE_FINDINGS, place, format!("{more} more findings are not shown")));
+    kept
+}
+
 /// A manifest without a usable tree still shows its lines.
 fn unparsed(file: &str, bytes: &[u8]) -> SourceMap {
-    match yaml::read(file, bytes, &yaml::Limits::default(), &mut Findings::new()) {
+    match yaml::read(file, bytes, &LIMITS, &mut Findings::new()) {
         Some(document) => SourceMap::new(&document),
         None => SourceMap::of_text(file, yaml::readable(bytes)),
     }

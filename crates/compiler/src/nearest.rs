@@ -1,7 +1,13 @@
 //! "Did you mean": the known word that is nearest to an unknown one.
 
+/// More words are not compared: a hostile file could make that take minutes.
+const COMPARED: usize = 500;
+
 /// The nearest of the known words, unless all are far off.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > 100 {
+        return None;
+    }
     let plain = |text: &str| text.to_lowercase().replace(['_', '.'], "-");
     let wanted = plain(word);
     let allowed = (wanted.chars().count() / 3).max(1);
@@ -14,6 +20,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     };
     known
         .into_iter()
+        .take(COMPARED)
         .filter_map(|candidate| Some((score(candidate)?, candidate)))
         .min_by_key(|(score, _)| *score)
         .map(|(_, word)| word)

@@ -5,6 +5,9 @@ use crate::manifest::VERSION;
 use model::yaml::{self, Document, Kind, Limits, Node, SourceMap};
 use model::{Finding, Findings, ManifestPath, Place};
 
+/// No manifest of people has so many values; what is refused here cannot keep anybody waiting.
+pub(crate) const LIMITS: Limits = Limits { bytes: 1 << 20, nodes: 20_000, depth: 64 };
+
 /// A manifest that was read but not understood yet.
 #[derive(Debug, Clone)]
 pub struct ParsedManifest {
@@ -36,7 +39,7 @@ impl ParsedManifest {
 /// Reports every problem with its form; a manifest comes back when its tree can be used.
 #[must_use]
 pub fn parse(file: &str, bytes: &[u8], findings: &mut Findings) -> Option<ParsedManifest> {
-    let document = yaml::read(file, bytes, &Limits::default(), findings)?;
+    let document = yaml::read(file, bytes, &LIMITS, findings)?;
     let root = ManifestPath::root();
     let Some(entries) = document.root.entries() else {
         let summary = format!("the manifest is {}, not a mapping", document.root.noun());

@@ -1,9 +1,10 @@
 //! Findings as text: code, place, snippet, help.
 
 use super::sources::{Located, Sources};
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use model::{Finding, Findings, Place, Severity};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// How the text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,9 @@ pub fn to_text(findings: &Findings, sources: &Sources, style: Style) -> String {
     }
     text
 }
+
+/// Longer lines are not quoted: nobody reads them, and cutting them to size takes time.
+const LONGEST_LINE: usize = 4000;
 
 /// Findings about secrets that were written down: their snippets must not spread them further.
 const ABOUT_OPEN_SECRETS: &[&str] = &["PAR015", "SEC007"];
@@ -80,25 +84,13 @@ fn render(
     for (place, label) in &finding.related {
         related.extend(sources.locate(place).map(|located| (located, label.as_str())));
     }
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        related.into_iter().partition(|(located, _)| at.is_some_and(|at| located.file == at.file));
     if let Some(at) = at {
-        let (here, elsewhere): (Vec<_>, Vec<_>) = related.into_iter().partition(|(located, _)| located.file == at.file);
-        if let Some(text) = texts.get(&at.file) {
-            let primary = AnnotationKind::Primary.span(first_line(text, at));
-            let context = here.iter().map(|(located, label)| {
-                AnnotationKind::Context.span(first_line(text, located)).label(printable(label))
-            });
-            let snippet = Snippet::source(text).path(at.file.as_str()).annotation(primary).annotations(context);
-            group = group.element(snippet);
-        } else {
-            group = group.element(annotate_snippets::Origin::path(at.file.as_str()));
-        }
-        related = elsewhere;
+        group = quote(group, at, Some(AnnotationKind::Primary), &here, texts);
     }
-    for (located, label) in &related {
-        if let Some(text) = texts.get(&located.file) {
-            let context = AnnotationKind::Context.span(first_line(text, located)).label(printable(label));
-            group = group.element(Snippet::source(text).path(located.file.as_str()).annotation(context));
-        }
+    for other in &elsewhere {
+        group = quote(group, &other.0, None, std::slice::from_ref(other), texts);
     }
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(printable(help)));
@@ -106,8 +98,39 @@ fn render(
     renderer.render(&[group])
 }
 
+/// The lines of a file that a finding is about, or their place alone when nobody could read them.
+fn quote<'a>(
+    group: Group<'a>,
+    at: &'a Located,
+    own: Option<AnnotationKind>,
+    others: &'a [(Located, &str)],
+    texts: &'a Texts<'_>,
+) -> Group<'a> {
+    let place = || Origin::path(at.file.as_str()).line(at.start.line).char_column(at.start.column);
+    let Some(text) = texts.get(&at.file) else { return group.element(place()) };
+    let places = || std::iter::once(at).chain(others.iter().map(|(located, _)| located));
+    let first = places().map(|place| place.range.start).min().unwrap_or_default();
+    let last = places().map(|place| first_line(text, place).end).max().unwrap_or_default();
+    let start = text[..first].rfind('\n').map_or(0, |end| end + 1);
+    let end = text[last..].find('\n').map_or(text.len(), |length| last + length);
+    let window = &text[start..end];
+    if window.lines().any(|line| line.len() > LONGEST_LINE) {
+        return group.element(place());
+    }
+    let line = places().map(|place| place.start.line).min().unwrap_or(1);
+    let span = |place: &Located| {
+        let range = first_line(text, place);
+        range.start - start..range.end - start
+    };
+    let own = own.map(|kind| kind.span(span(at)));
+    let others =
+        others.iter().map(|(located, label)| AnnotationKind::Context.span(span(located)).label(printable(label)));
+    let snippet = Snippet::source(window).line_start(line).path(at.file.as_str());
+    group.element(snippet.annotations(own).annotations(others))
+}
+
 /// A value of many lines is shown by its first one.
-fn first_line(text: &str, at: &Located) -> std::ops::Range<usize> {
+fn first_line(text: &str, at: &Located) -> Range<usize> {
     let shown = text.get(at.range.clone()).unwrap_or_default();
     let line = shown.lines().next().unwrap_or_default();
     at.range.start..at.range.start + line.len()
