@@ -29,7 +29,7 @@ pub struct Journal {
     /// Bytes of whole lines.
     length: u64,
     runs: usize,
-    /// Whether the end of the file is unknown after a refused write.
+    /// Whether the file is unknown after a refused write; only opening it anew helps.
     broken: bool,
 }
 
@@ -177,6 +177,8 @@ impl Journal {
             Err(error) => {
                 // Best effort: the name is overwritten by the next attempt anyway.
                 let _ = fs::remove_file(&fresh);
+                // The file may have been replaced already; ours would then be the kept one.
+                self.broken = true;
                 Err(disk::fault("shortening the journal", &self.path, &error))
             }
         }

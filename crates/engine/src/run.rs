@@ -80,7 +80,9 @@ pub async fn run<T: Target, C: Clock>(
     options: &Options<'_, C>,
 ) -> Result<RunReport, Fault> {
     let begun = Instant::now();
-    let teller = Teller { run: run_id(plan, options.clock), clock: options.clock, sink: options.sink };
+    let digest = plan.digest();
+    let run = Digest::of(&(&digest, options.clock.now())).short().to_owned();
+    let teller = Teller { run, clock: options.clock, sink: options.sink };
     let mut scribe = Scribe { journal, teller: &teller, refusal: None };
     scribe.write(Event::RunStarted { plan: Box::new(plan.clone()) });
 
@@ -90,7 +92,7 @@ pub async fn run<T: Target, C: Clock>(
         while under_way.len() < options.parallelism.max(1) {
             let goes_on = scribe.refusal.is_none() && progress.failed.is_empty() && !options.interrupt.is_cancelled();
             let Some(step) = progress.next().filter(|_| goes_on) else { break };
-            let token = plan.token(&step.id);
+            let token = token(&digest, &step.id);
             if scribe.write(Event::StepStarted { step: step.id.clone(), token: token.clone() }) {
                 progress.begin(step);
                 under_way.push(perform(step, token, plan, target, &teller, options));
@@ -132,8 +134,9 @@ pub async fn run<T: Target, C: Clock>(
     Ok(RunReport { run: teller.run.clone(), ending, succeeded, failed, not_begun, took: begun.elapsed() })
 }
 
-fn run_id(plan: &DeploymentPlan, clock: &impl Clock) -> String {
-    Digest::of(&(plan.digest(), clock.now())).short().to_owned()
+/// The token of a step: repeating a step that did happen, with the same token, does nothing.
+fn token(plan: &Digest, step: &StepId) -> String {
+    Digest::of(&(plan, step)).short().to_owned()
 }
 
 /// Tells the views what happens.

@@ -31,16 +31,10 @@ pub struct DeploymentPlan {
 }
 
 impl DeploymentPlan {
-    /// The digest of the plan: what was shown is what is run.
+    /// The digest of the plan: what was shown is what is run. The tokens of its steps are made of it.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(self)
-    }
-
-    /// The token of a step: repeating a step that did happen, with the same token, does nothing.
-    #[must_use]
-    pub fn token(&self, step: &StepId) -> String {
-        Digest::of(&(self.digest(), step)).short().to_owned()
     }
 }
 

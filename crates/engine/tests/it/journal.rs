@@ -204,3 +204,21 @@ fn a_cut_shortening_is_harmless() {
     }
     assert!(matches!(Journal::history(&path).unwrap()[0].event, Event::Checkpoint { .. }));
 }
+
+/// Files that were written once stay readable: add fields with a default, or raise the version and
+/// read both. Never change this file.
+#[test]
+fn a_journal_of_the_first_version_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/journal-v1.jsonl");
+    let state = Journal::read(&path).unwrap();
+    let mut made: Vec<_> = state.made.keys().map(model::NodeId::as_str).collect();
+    made.sort_unstable();
+    let app = ["app/config", "app/password", "app/program", "app/python", "app/users"];
+    assert_eq!(made, [&app[..], &["extra/config", "web/edge", "worker/source"]].concat());
+    assert!(!state.made[&crate::graphs::id("app/users")].settled);
+    assert_eq!(state.ports[&model::PortId::new("web/https")], 8443);
+    let events = Journal::history(&path).unwrap();
+    assert!(matches!(events[0].event, Event::Checkpoint { .. }));
+    assert!(events.iter().any(|event| matches!(event.event, Event::StepFailed { .. })));
+    assert!(state.current.is_some_and(|run| run.stopped));
+}

@@ -156,10 +156,26 @@ async fn a_large_body_is_refused_early_and_the_refusal_is_heard() {
         stream.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n").await.unwrap();
     })
     .await;
-    let deployment = Deployment::new(&[("http", server.port), ("late", late.port)]);
-    for (name, _) in [("http", 1), ("late", 2)] {
+    // The same under TLS, closed without a word of TLS.
+    let authority = Authority::new();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(authority.server(DOMAIN, 100)));
+    let secure = Server::raw("127.0.0.1:0", move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let mut buffer = vec![0; 300_000];
+            stream.read_exact(&mut buffer).await.unwrap();
+            stream.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+        }
+    })
+    .await;
+    let ports = [("http", server.port), ("late", late.port), ("https", secure.port)];
+    let deployment = Deployment::new(&ports).trusting(&authority);
+    let plain = |name: &str| Endpoint::Port { port: PortId::new(name) };
+    for (name, to) in [("http", plain("http")), ("late", plain("late")), ("https", edge())] {
         for _ in 0..10 {
-            let mut request = get(Endpoint::Port { port: PortId::new(name) }, "/");
+            let mut request = get(to.clone(), "/");
             request.method = "POST".into();
             request.body = RequestBody::Filler { bytes: 100 * 1024 * 1024 + 1 };
             let begun = Instant::now();

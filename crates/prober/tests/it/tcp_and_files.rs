@@ -38,6 +38,11 @@ async fn a_port_on_every_address_is_found_out() {
         assert!(told.starts_with("failed"), "{address}: {told}");
         let open = if address.starts_with("[::1]") { "seen open on ::1" } else { "seen open on 127.0.0.2" };
         assert!(told.contains(open), "{address}: {told}");
+        if address.starts_with("[::]") {
+            // Also the addresses that exist on one interface only can be reached, by their scope.
+            let told = line(&deployment.ask(tcp(Addresses::EveryOther, true)).await);
+            assert!(told.starts_with("passed: open on 127.0.0.2, "), "{told}");
+        }
     }
 }
 
