@@ -1,0 +1,266 @@
+//! The command line as types. Doc comments are the help texts.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Turns one manifest of a self-hosted data application into a running, private, proved deployment
+#[derive(Debug, Parser)]
+#[command(name = "landfall", version, max_term_width = 100, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Start with `landfall up blueprints/tabpy`, or `landfall init tabpy` for a manifest of your own.\n\
+                        Exit codes: 0 ok, 2 invalid, 5 refused before a change, 7 failed, 8 verification failed; \
+                        all of them in docs/reference/commands.md.")]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// How to speak; every verb takes these.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OutputArguments {
+    /// Print JSON on standard output: one document, or one event a line for long work
+    #[arg(long, global = true, display_order = 900)]
+    pub(crate) json: bool,
+    /// Never use colours (also: NO_COLOR)
+    #[arg(long, global = true, display_order = 901)]
+    pub(crate) no_color: bool,
+    /// Print errors and results only
+    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 902)]
+    pub(crate) quiet: bool,
+    /// Print more: unchanged parts, reasons, what probes saw
+    #[arg(short, long, global = true, display_order = 903)]
+    pub(crate) verbose: bool,
+    /// Work as if started in this directory
+    #[arg(short = 'C', long, global = true, value_name = "DIR", display_order = 904)]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Write a manifest of your own from a blueprint
+    Init(InitArguments),
+    /// Check a manifest; needs no network, no Python, no credentials
+    Check(CheckArguments),
+    /// Show what `up` would do and why; changes nothing
+    Plan(PlanArguments),
+    /// Make it so, and prove it; safe to repeat, safe to interrupt
+    Up(UpArguments),
+    /// Ask again whether everything promised is true
+    Verify(VerifyArguments),
+    /// Show where a deployment stands
+    Status(DeploymentArguments),
+    /// Show addresses and other results; secrets only with --reveal
+    Outputs(OutputsArguments),
+    /// Show what the programs of a deployment print
+    Logs(LogsArguments),
+    /// Show what was done to a deployment, from its journal
+    Events(DeploymentArguments),
+    /// Stop and remove a deployment, and prove that nothing is left
+    Down(DownArguments),
+    /// Explain a finding code, or where each parameter's value comes from
+    Explain(ExplainArguments),
+    /// Print the JSON Schema of the manifest, for editors
+    Schema,
+    /// Look at this machine: is everything there that deployments need?
+    Doctor,
+    /// Prove from a CloudFormation template who can reach whom
+    Prove(ProveArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the version
+    Version,
+    /// Print codes, commands and schema for the generated reference
+    #[command(hide = true)]
+    Reference,
+    /// Keep a deployment's programs running
+    #[command(hide = true)]
+    Supervise {
+        /// The deployment's directory
+        #[arg(long)]
+        home: PathBuf,
+        /// The control socket
+        #[arg(long)]
+        socket: PathBuf,
+    },
+}
+
+/// Which manifest, with which values.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ManifestArguments {
+    /// The manifest, or a directory with a landfall.yaml
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub(crate) path: Option<PathBuf>,
+    /// The manifest, when it has another name or place
+    #[arg(short, long, value_name = "FILE", conflicts_with = "path", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// The environment to work on
+    #[arg(short, long = "env", value_name = "NAME", default_value = "local", env = "LANDFALL_ENV")]
+    pub(crate) environment: String,
+    /// Give a parameter a value (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Take parameter values from a YAML or JSON file
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) values: Option<PathBuf>,
+}
+
+/// Which deployment.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeploymentArguments {
+    /// A deployment's name, its manifest, or the directory of its manifest
+    #[arg(value_name = "DEPLOYMENT", value_hint = clap::ValueHint::AnyPath)]
+    pub(crate) deployment: Option<String>,
+    /// The environment to look at
+    #[arg(short, long = "env", value_name = "NAME", default_value = "local", env = "LANDFALL_ENV")]
+    pub(crate) environment: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The blueprint; without it, the list of blueprints is printed
+    pub(crate) blueprint: Option<String>,
+    /// The directory to write to [default: the blueprint's name]
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
+    /// The name of the new deployment [default: the directory's name]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+    /// Refuse warnings too (exit code 3)
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print the findings in another form
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "json")]
+    pub(crate) format: Option<FindingsFormat>,
+    /// Print a value of the chain as JSON instead of a verdict
+    #[arg(long, value_enum, value_name = "VALUE")]
+    pub(crate) emit: Option<Emit>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingsFormat {
+    /// For people, with snippets
+    Text,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Emit {
+    /// The valid application
+    Application,
+    /// The graph of local processes
+    Processes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArguments {
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+    /// Seconds to wait while another landfall works on the same deployment
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) wait: u64,
+    /// Do not run the probes afterwards
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// Write a JSON record and a self-contained HTML page to this directory
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Ask only the probes whose name contains this text (can be repeated)
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Vec<String>,
+    /// Leave out probes that disturb people (those that kill a program)
+    #[arg(long)]
+    pub(crate) gentle: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputsArguments {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// Print only this output's value
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+    /// Show secrets too
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// Only this component's log (can be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) component: Vec<String>,
+    /// Go on printing as lines come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How many of the last lines to print of each log
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) lines: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownArguments {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Keep the data folders
+    #[arg(long)]
+    pub(crate) keep_data: bool,
+    /// Seconds to wait while another landfall works on the same deployment
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// A finding code, as NET001; with --values, a manifest. Without it, all codes are listed
+    #[arg(value_name = "CODE|PATH", value_hint = clap::ValueHint::AnyPath)]
+    pub(crate) subject: Option<String>,
+    /// Show for each parameter of the manifest which value won and where it came from;
+    /// with =FILE, parameter values are taken from that file as `up --values FILE` would
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "clap's form of a flag with an optional value")]
+    pub(crate) values: Option<Option<PathBuf>>,
+    /// The manifest, when it has another name or place
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// The environment whose values are explained
+    #[arg(short, long = "env", value_name = "NAME", default_value = "local", env = "LANDFALL_ENV")]
+    pub(crate) environment: String,
+    /// Give a parameter a value (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// A CloudFormation template in YAML or JSON
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub(crate) template: PathBuf,
+}

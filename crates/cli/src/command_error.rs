@@ -1,0 +1,73 @@
+//! Every way in which a verb can fail, with its exit code and the advice that goes with it.
+//! The only place that maps faults to codes.
+
+use crate::exit_code::ExitCode;
+use compiler::report::SourceFiles;
+use model::{Fault, FaultKind, Findings};
+
+/// Why a verb did not do what was asked.
+pub(crate) enum CommandError {
+    /// Findings about the manifest; they are printed with their snippets.
+    Findings(Findings, Box<SourceFiles>),
+    /// The world refused before anything was changed.
+    Preflight(Fault),
+    /// The world refused while something was being done.
+    Fault(Fault),
+    /// Probes failed; the table was printed already.
+    VerifyFailed,
+    /// Warnings under `--strict`; they were printed already.
+    Strict,
+    /// The user's words do not make sense together.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to type instead.
+        help: Option<String>,
+    },
+    /// The reader of our output went away.
+    BrokenPipe,
+}
+
+impl CommandError {
+    /// A usage error with advice.
+    pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// The code that scripts see.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Findings(..) | Self::Usage { .. } => ExitCode::Invalid,
+            Self::Strict => ExitCode::Findings,
+            Self::VerifyFailed => ExitCode::VerifyFailed,
+            Self::BrokenPipe => ExitCode::Ok,
+            Self::Preflight(fault) => match fault.kind {
+                FaultKind::NeedsPerson | FaultKind::Permanent | FaultKind::IncompatibleState => ExitCode::Preflight,
+                _ => fault_code(fault),
+            },
+            Self::Fault(fault) => fault_code(fault),
+        }
+    }
+}
+
+fn fault_code(fault: &Fault) -> ExitCode {
+    match fault.kind {
+        FaultKind::Transient | FaultKind::Permanent | FaultKind::NeedsPerson => ExitCode::NeedsPerson,
+        FaultKind::IncompatibleState => ExitCode::Preflight,
+        FaultKind::Permission => ExitCode::Permission,
+        FaultKind::Timeout | FaultKind::Locked => ExitCode::TimeoutOrLock,
+        FaultKind::Interrupted => ExitCode::Interrupted,
+        FaultKind::Bug => ExitCode::Internal,
+    }
+}
+
+impl From<std::io::Error> for CommandError {
+    /// Only writing to the terminal or a pipe yields bare I/O errors in verbs.
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Self::BrokenPipe
+        } else {
+            Self::Fault(Fault::new(FaultKind::Permanent, "writing the output", error))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The user's files: read as the pure crates ask for them, written whole or not at all.
+
+use components::context::Files;
+use model::Digest;
+use std::io::Write as _;
+use std::path::{Component, Path, PathBuf};
+
+/// The largest text file that a manifest may bring in.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// The files beside a manifest.
+pub(crate) struct FilesBeside {
+    folder: PathBuf,
+}
+
+impl FilesBeside {
+    /// Those in the folder of a manifest.
+    pub(crate) fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    fn inside(&self, path: &str) -> Result<PathBuf, String> {
+        let relative = Path::new(path);
+        let stays = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !stays || path.is_empty() {
+            return Err("is not below the manifest's folder; copy it there and write its relative path".into());
+        }
+        Ok(self.folder.join(relative))
+    }
+}
+
+impl Files for FilesBeside {
+    fn text(&self, path: &str) -> Result<String, String> {
+        let full = self.inside(path)?;
+        let facts = std::fs::metadata(&full).map_err(|error| describe(&error))?;
+        if !facts.is_file() {
+            return Err("is no file".into());
+        }
+        if facts.len() > LARGEST {
+            return Err(format!("has {} bytes; at most {LARGEST} are read", facts.len()));
+        }
+        let bytes = std::fs::read(&full).map_err(|error| describe(&error))?;
+        String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned())
+    }
+
+    fn folder_digest(&self, path: &str) -> Result<Digest, String> {
+        let full = self.inside(path)?;
+        local_runtime::source::folder_digest(&full).map_err(|fault| fault.cause)
+    }
+}
+
+fn describe(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "does not exist".into(),
+        std::io::ErrorKind::PermissionDenied => "may not be read by you".into(),
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+/// Writes a file under a temporary name, syncs it and renames it, so that no crash leaves a half.
+///
+/// # Errors
+/// As the file system says.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".landfall-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    let file = file.persist(path).map_err(|error| error.error)?;
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}

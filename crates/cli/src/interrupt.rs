@@ -1,0 +1,32 @@
+//! Ctrl-C: the first asks to stop after the steps that are under way, the second leaves at once.
+
+use crate::exit_code::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Listens for SIGINT and SIGTERM; the receiver turns true at the first of them.
+///
+/// # Errors
+/// When handlers cannot be installed.
+pub(crate) fn listen() -> std::io::Result<watch::Receiver<bool>> {
+    let (sender, receiver) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        let mut asked_before = false;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if asked_before {
+                #[expect(clippy::exit, reason = "the second Ctrl-C means: now; the journal makes it safe")]
+                std::process::exit(ExitCode::Interrupted as i32);
+            }
+            asked_before = true;
+            anstream::eprintln!("\nStopping after the steps that are under way; press Ctrl-C again to leave at once.");
+            let _ = sender.send(true);
+        }
+    });
+    Ok(receiver)
+}

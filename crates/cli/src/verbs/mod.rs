@@ -1,0 +1,16 @@
+//! One file a verb: arguments in, one call to the crates below, a view out.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod logs;
+pub(crate) mod outputs;
+pub(crate) mod plan;
+pub(crate) mod reference;
+pub(crate) mod status;
+pub(crate) mod up;
+pub(crate) mod verify;

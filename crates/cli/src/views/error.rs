@@ -1,0 +1,67 @@
+//! How a failed verb says so: what was being done, what came back, what to do next.
+
+use crate::command_error::CommandError;
+use crate::console::Console;
+use crate::views::style::{BAD, DIM, HINT, paint};
+use model::{Fault, FaultKind};
+use serde_json::{Value, json};
+
+/// Prints the error where it belongs: a JSON document on standard output for programs, text on
+/// standard error for people.
+pub(crate) fn print(error: &CommandError, console: &Console) {
+    if console.json {
+        if let Some(document) = document(error) {
+            crate::views::progress::print_json_line(&document);
+        }
+        return;
+    }
+    if let Some(text) = text(error) {
+        anstream::eprintln!("{text}");
+    }
+}
+
+fn text(error: &CommandError) -> Option<String> {
+    match error {
+        CommandError::Findings(report) => Some(report.text()),
+        CommandError::Preflight(fault) => Some(fault_text("refused", fault)),
+        CommandError::Fault(fault) => Some(fault_text("error", fault)),
+        CommandError::Usage { message, help } => Some(with_help(format!("{} {message}", label("error")), help)),
+        CommandError::VerifyFailed | CommandError::Strict | CommandError::BrokenPipe => None,
+    }
+}
+
+fn label(word: &str) -> String {
+    paint(BAD, format!("{word}:"))
+}
+
+fn with_help(mut text: String, help: &Option<String>) -> String {
+    if let Some(help) = help {
+        text.push_str(&format!("\n  {} {help}", paint(HINT, "do:")));
+    }
+    text
+}
+
+fn fault_text(word: &str, fault: &Fault) -> String {
+    let mut text = format!("{} {}: {}", label(word), fault.operation, fault.cause);
+    if !fault.log_tail.is_empty() {
+        text.push_str(&format!("\n  {}", paint(DIM, "last lines of its log:")));
+        for line in &fault.log_tail {
+            text.push_str(&format!("\n  {} {line}", paint(DIM, "|")));
+        }
+    }
+    if fault.kind == FaultKind::Bug {
+        text.push_str("\n  This is a defect of landfall; please report it with the output of `landfall doctor`.");
+    }
+    with_help(text, &fault.help)
+}
+
+/// The error as one JSON document.
+fn document(error: &CommandError) -> Option<Value> {
+    let body = match error {
+        CommandError::Findings(report) => report.json(),
+        CommandError::Preflight(fault) | CommandError::Fault(fault) => json!({ "fault": fault }),
+        CommandError::Usage { message, help } => json!({ "usage": { "message": message, "help": help } }),
+        CommandError::VerifyFailed | CommandError::Strict | CommandError::BrokenPipe => return None,
+    };
+    Some(json!({ "version": 1, "event": "error", "exit_code": error.exit_code() as u8, "error": body }))
+}
