@@ -3,6 +3,7 @@
 use components::context::Files;
 use model::Digest;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 /// The largest text file that a manifest may bring in.
@@ -61,12 +62,12 @@ fn describe(error: &std::io::Error) -> String {
 ///
 /// # Errors
 /// As the file system says.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".landfall-").tempfile_in(folder)?;
+    let permissions = std::fs::Permissions::from_mode(mode);
+    let mut file = tempfile::Builder::new().prefix(".landfall-").permissions(permissions).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    let file = file.persist(path).map_err(|error| error.error)?;
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
