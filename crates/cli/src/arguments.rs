@@ -64,8 +64,6 @@ pub(crate) enum Verb {
     Schema,
     /// Look at this machine: is everything there that deployments need?
     Doctor,
-    /// Prove from a CloudFormation template who can reach whom
-    Prove(ProveArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -80,11 +78,9 @@ pub(crate) enum Verb {
     #[command(hide = true)]
     Supervise {
         /// The deployment's directory
-        #[arg(long)]
         home: PathBuf,
-        /// The control socket
-        #[arg(long)]
-        socket: PathBuf,
+        /// The directory of control sockets
+        sockets: PathBuf,
     },
 }
 
@@ -256,11 +252,4 @@ pub(crate) struct ExplainArguments {
     /// Give a parameter a value (can be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProveArguments {
-    /// A CloudFormation template in YAML or JSON
-    #[arg(value_hint = clap::ValueHint::FilePath)]
-    pub(crate) template: PathBuf,
 }

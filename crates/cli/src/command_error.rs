@@ -2,21 +2,25 @@
 //! The only place that maps faults to codes.
 
 use crate::exit_code::ExitCode;
-use compiler::report::SourceFiles;
+use compiler::report::Sources;
 use model::{Fault, FaultKind, Findings};
 
 /// Why a verb did not do what was asked.
 pub(crate) enum CommandError {
     /// Findings about the manifest; they are printed with their snippets.
-    Findings(Findings, Box<SourceFiles>),
+    Findings(Findings, Box<Sources>),
     /// The world refused before anything was changed.
     Preflight(Fault),
     /// The world refused while something was being done.
     Fault(Fault),
     /// Probes failed; the table was printed already.
     VerifyFailed,
+    /// Findings about the manifest that were printed already.
+    Reported,
     /// Warnings under `--strict`; they were printed already.
     Strict,
+    /// The user stopped it; what was done stays.
+    Interrupted,
     /// The user's words do not make sense together.
     Usage {
         /// What is wrong.
@@ -37,9 +41,10 @@ impl CommandError {
     /// The code that scripts see.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Findings(..) | Self::Usage { .. } => ExitCode::Invalid,
+            Self::Findings(..) | Self::Reported | Self::Usage { .. } => ExitCode::Invalid,
             Self::Strict => ExitCode::Findings,
             Self::VerifyFailed => ExitCode::VerifyFailed,
+            Self::Interrupted => ExitCode::Interrupted,
             Self::BrokenPipe => ExitCode::Ok,
             Self::Preflight(fault) => match fault.kind {
                 FaultKind::NeedsPerson | FaultKind::Permanent | FaultKind::IncompatibleState => ExitCode::Preflight,

@@ -46,7 +46,7 @@ impl Files for FilesBeside {
 
     fn folder_digest(&self, path: &str) -> Result<Digest, String> {
         let full = self.inside(path)?;
-        local_runtime::source::folder_digest(&full).map_err(|fault| fault.cause)
+        local_runtime::folder_digest(&full).map_err(|fault| fault.cause)
     }
 }
 

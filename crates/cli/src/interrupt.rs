@@ -2,14 +2,15 @@
 
 use crate::exit_code::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-/// Listens for SIGINT and SIGTERM; the receiver turns true at the first of them.
+/// Listens for SIGINT and SIGTERM; the token is cancelled by the first of them.
 ///
 /// # Errors
 /// When handlers cannot be installed.
-pub(crate) fn listen() -> std::io::Result<watch::Receiver<bool>> {
-    let (sender, receiver) = watch::channel(false);
+pub(crate) fn listen() -> std::io::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let stop = token.clone();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -25,8 +26,8 @@ pub(crate) fn listen() -> std::io::Result<watch::Receiver<bool>> {
             }
             asked_before = true;
             anstream::eprintln!("\nStopping after the steps that are under way; press Ctrl-C again to leave at once.");
-            let _ = sender.send(true);
+            stop.cancel();
         }
     });
-    Ok(receiver)
+    Ok(token)
 }

@@ -59,7 +59,7 @@ fn run(command_line: CommandLine) -> Result<(), (CommandError, Console)> {
         None => Ok(()),
     };
     here.map_err(|error| (error, console))?;
-    let surroundings = Surroundings::read().map_err(|fault| (CommandError::Preflight(fault), console))?;
+    let surroundings = Surroundings::read();
     console.stderr_is_terminal = surroundings.stderr_is_terminal;
     console.can_ask = surroundings.can_ask;
     dispatch(command_line.verb, &surroundings, &console).map_err(|error| (error, console))
@@ -72,17 +72,17 @@ fn dispatch(verb: Verb, surroundings: &Surroundings, console: &Console) -> Resul
         Verb::Plan(arguments) => verbs::plan::run(&arguments, surroundings, console),
         Verb::Up(arguments) => verbs::up::run(&arguments, surroundings, console),
         Verb::Verify(arguments) => verbs::verify::run(&arguments, surroundings, console),
-        Verb::Status(arguments) => verbs::status::run(&arguments, surroundings, console),
-        Verb::Outputs(arguments) => verbs::outputs::run(&arguments, surroundings, console),
-        Verb::Logs(arguments) => verbs::logs::run(&arguments, surroundings, console),
-        Verb::Events(arguments) => verbs::events::run(&arguments, surroundings, console),
-        Verb::Down(arguments) => verbs::down::run(&arguments, surroundings, console),
+        Verb::Status(arguments) => verbs::status::run(&arguments, console),
+        Verb::Outputs(arguments) => verbs::outputs::run(&arguments, console),
+        Verb::Logs(arguments) => verbs::logs::run(&arguments, console),
+        Verb::Events(arguments) => verbs::events::run(&arguments, console),
+        Verb::Down(arguments) => verbs::down::run(&arguments, console),
         Verb::Explain(arguments) => verbs::explain::run(&arguments, surroundings, console),
         Verb::Schema => console.document(&compiler::json_schema()),
-        Verb::Doctor => verbs::doctor::run(surroundings, console),
+        Verb::Doctor => verbs::doctor::run(console),
         Verb::Completions { shell } => verbs::completions::run(shell, console),
-        Verb::Version => verbs::version(console),
+        Verb::Version => verbs::version::run(console),
         Verb::Reference => verbs::reference::run(console),
-        Verb::Supervise(arguments) => verbs::supervise(arguments),
+        Verb::Supervise { home, sockets } => verbs::supervise::run(&home, &sockets),
     }
 }

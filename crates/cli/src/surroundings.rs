@@ -1,25 +1,17 @@
 //! What the command finds around itself: environment variables, directories, the terminal, the
 //! date. Read once, here; nothing else in the product reads the environment.
 
-use etcetera::BaseStrategy as _;
-use model::{Fault, FaultKind};
+use local_runtime::{UserFolders, Variables};
+use model::Fault;
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The surroundings of one run of the command.
 #[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
     /// All environment variables that are UTF-8 text.
     pub(crate) variables: BTreeMap<String, String>,
-    /// `$XDG_STATE_HOME/landfall`: deployments.
-    pub(crate) state: PathBuf,
-    /// `$XDG_CACHE_HOME/landfall`: what can be made again.
-    pub(crate) cache: PathBuf,
-    /// `$XDG_DATA_HOME/landfall`: the local authority.
-    pub(crate) data: PathBuf,
-    /// `$XDG_RUNTIME_DIR`, where there is one.
-    pub(crate) runtime: Option<PathBuf>,
     /// Whether a person reads standard error.
     pub(crate) stderr_is_terminal: bool,
     /// Whether a person could answer a question.
@@ -28,36 +20,49 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     /// Reads them.
-    pub(crate) fn read() -> Result<Self, Fault> {
-        let base = etcetera::base_strategy::choose_base_strategy().map_err(|error| {
-            Fault::new(FaultKind::NeedsPerson, "finding your home directory", error)
-                .help("set HOME to a directory of yours")
-        })?;
-        let variables: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let data = base.data_dir().join("landfall");
-        let state = base.state_dir().map_or_else(|| data.join("state"), |state| state.join("landfall"));
+    pub(crate) fn read() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
         let is_ci = variables.get("CI").is_some_and(|value| !value.is_empty() && value != "false");
-        let stderr_is_terminal = std::io::stderr().is_terminal();
-        Ok(Self {
-            state,
-            cache: base.cache_dir().join("landfall"),
-            data,
-            runtime: base.runtime_dir(),
-            stderr_is_terminal: stderr_is_terminal && !is_ci,
-            can_ask: stderr_is_terminal && std::io::stdin().is_terminal() && !is_ci,
-            variables,
-        })
+        let stderr_is_terminal = std::io::stderr().is_terminal() && !is_ci;
+        let can_ask = stderr_is_terminal && std::io::stdin().is_terminal();
+        Self { variables, stderr_is_terminal, can_ask }
+    }
+
+    /// All environment variables as the local runtime wants them.
+    pub(crate) fn runtime_variables() -> Variables {
+        Variables::new(std::env::vars_os())
+    }
+
+    /// The user's folders.
+    ///
+    /// # Errors
+    /// When neither `HOME` nor the XDG variables say where they are.
+    pub(crate) fn folders() -> Result<UserFolders, Fault> {
+        UserFolders::new(&Self::runtime_variables())
     }
 
     /// Today, as `2026-11-20`.
     pub(crate) fn today() -> String {
         jiff::Zoned::now().date().to_string()
     }
+
+    /// Who runs the command, for evidence.
+    pub(crate) fn user(&self) -> String {
+        let named = ["USER", "LOGNAME"].iter().find_map(|name| self.variables.get(*name));
+        named.cloned().unwrap_or_else(|| "unknown".to_owned())
+    }
 }
 
-/// A path as a person would write it: relative to where they stand when it is below, `~` for home.
+/// The machine's name, for evidence and locks.
+pub(crate) fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "this machine".to_owned() } else { name.trim().to_owned() }
+}
+
+/// A path as a person would write it: relative when it is below where they stand.
 pub(crate) fn readable(path: &Path) -> String {
     let below = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
     match below {

@@ -34,6 +34,6 @@ pub use lower_to_aws::{AwsDeployment, lower_to_aws};
 pub use manifest::{Guarantee, Parties, Person, Target};
 pub use options::{LOCAL, Options};
 pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation, ValueSource, ValuesFile};
-pub use parse::{ParsedManifest, parse};
+pub use parse::{ParsedManifest, deployment_name, parse};
 pub use realise::realise_locally;
 pub use resolve::{Resolution, resolve};

@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::manifest::VERSION;
 use model::yaml::{self, Document, Kind, Limits, Node, SourceMap};
-use model::{Finding, Findings, ManifestPath, Place};
+use model::{DeploymentName, Finding, Findings, ManifestPath, Place};
 
 /// No manifest of people has so many values; what is refused here cannot keep anybody waiting.
 pub(crate) const LIMITS: Limits = Limits { bytes: 1 << 20, nodes: 20_000, depth: 64 };
@@ -65,6 +65,15 @@ pub fn parse(file: &str, bytes: &[u8], findings: &mut Findings) -> Option<Parsed
     }
     report_tags(&document.root, &ManifestPath::root(), findings);
     Some(ParsedManifest { document })
+}
+
+/// The deployment's name alone, for commands that only look for a deployment: the manifest need
+/// not make sense otherwise.
+#[must_use]
+pub fn deployment_name(bytes: &[u8]) -> Option<DeploymentName> {
+    let document = yaml::read("", bytes, &Limits::default(), &mut Findings::new())?;
+    let entry = document.root.entries()?.iter().find(|entry| entry.key == "name")?;
+    DeploymentName::new(entry.value.to_json().as_str()?).ok()
 }
 
 fn report_tags(node: &Node, path: &ManifestPath, findings: &mut Findings) {

@@ -93,6 +93,12 @@ impl Home {
         self.root.join("lock")
     }
 
+    /// The manifest that made the deployment, as far as that can be read.
+    #[must_use]
+    pub fn manifest(&self) -> Option<PathBuf> {
+        crate::ownership::recorded_manifest(self).ok().flatten()
+    }
+
     /// The version of the layout.
     pub(crate) fn version(&self) -> PathBuf {
         self.root.join("state-version")

@@ -12,5 +12,7 @@ pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod reference;
 pub(crate) mod status;
+pub(crate) mod supervise;
 pub(crate) mod up;
 pub(crate) mod verify;
+pub(crate) mod version;

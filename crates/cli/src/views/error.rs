@@ -22,11 +22,15 @@ pub(crate) fn print(error: &CommandError, console: &Console) {
 
 fn text(error: &CommandError) -> Option<String> {
     match error {
-        CommandError::Findings(report) => Some(report.text()),
+        CommandError::Findings(findings, sources) => {
+            let text = compiler::report::to_text(findings, sources, crate::views::findings::stderr_style());
+            Some(format!("{text}\n{}", crate::views::findings::count(findings)))
+        }
         CommandError::Preflight(fault) => Some(fault_text("refused", fault)),
         CommandError::Fault(fault) => Some(fault_text("error", fault)),
         CommandError::Usage { message, help } => Some(with_help(format!("{} {message}", label("error")), help)),
-        CommandError::VerifyFailed | CommandError::Strict | CommandError::BrokenPipe => None,
+        CommandError::Interrupted => Some("Interrupted; type the same command again to go on.".to_owned()),
+        CommandError::VerifyFailed | CommandError::Reported | CommandError::Strict | CommandError::BrokenPipe => None,
     }
 }
 
@@ -58,10 +62,13 @@ fn fault_text(word: &str, fault: &Fault) -> String {
 /// The error as one JSON document.
 fn document(error: &CommandError) -> Option<Value> {
     let body = match error {
-        CommandError::Findings(report) => report.json(),
+        CommandError::Findings(findings, sources) => compiler::report::to_json(findings, sources),
         CommandError::Preflight(fault) | CommandError::Fault(fault) => json!({ "fault": fault }),
         CommandError::Usage { message, help } => json!({ "usage": { "message": message, "help": help } }),
-        CommandError::VerifyFailed | CommandError::Strict | CommandError::BrokenPipe => return None,
+        CommandError::Interrupted => json!({ "interrupted": true }),
+        CommandError::VerifyFailed | CommandError::Reported | CommandError::Strict | CommandError::BrokenPipe => {
+            return None;
+        }
     };
     Some(json!({ "version": 1, "event": "error", "exit_code": error.exit_code() as u8, "error": body }))
 }

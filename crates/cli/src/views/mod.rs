@@ -1,6 +1,10 @@
 //! How results look: for people on a terminal, as plain lines, as JSON. Views hold no rule.
 
+pub(crate) mod error;
 pub(crate) mod evidence;
+pub(crate) mod findings;
+pub(crate) mod outputs;
+pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod style;
 pub(crate) mod table;

@@ -1,0 +1,106 @@
+//! A manifest with the values chosen for it, found, read and compiled.
+
+use crate::arguments::ManifestArguments;
+use crate::command_error::CommandError;
+use crate::console::Console;
+use crate::files::FilesBeside;
+use crate::surroundings::{Surroundings, readable};
+use compiler::{Application, Compilation, Options, Target, ValuesFile};
+use model::{Fault, FaultKind};
+use std::path::{Path, PathBuf};
+
+/// The name of a manifest in its directory.
+pub(crate) const MANIFEST: &str = "landfall.yaml";
+
+/// A compiled manifest.
+pub(crate) struct Project {
+    /// The manifest's file, absolute.
+    pub(crate) manifest: PathBuf,
+    /// What came of it.
+    pub(crate) compilation: Compilation,
+}
+
+impl Project {
+    /// Finds, reads and compiles the manifest that the arguments name.
+    pub(crate) fn load(arguments: &ManifestArguments, surroundings: &Surroundings) -> Result<Self, CommandError> {
+        let manifest = find(arguments.file.as_deref().or(arguments.path.as_deref()))?;
+        let bytes = read(&manifest)?;
+        let values = match &arguments.values {
+            Some(path) => Some(ValuesFile { name: path.display().to_string(), bytes: read(path)? }),
+            None => None,
+        };
+        let files = FilesBeside::new(manifest.parent().unwrap_or(Path::new("/")));
+        let options = Options {
+            environment: arguments.environment.clone(),
+            set: arguments.set.clone(),
+            values,
+            variables: surroundings.variables.clone(),
+            today: Surroundings::today(),
+            files: &files,
+        };
+        let compilation = compiler::compile(&readable(&manifest), &bytes, &options);
+        Ok(Self { manifest, compilation })
+    }
+
+    /// The application, when the manifest makes sense; warnings are told on the way.
+    pub(crate) fn application(self, console: &Console) -> Result<(PathBuf, Application), CommandError> {
+        let Self { manifest, compilation } = self;
+        let Compilation { application, findings, sources, .. } = compilation;
+        match application {
+            Some(application) => {
+                if !findings.is_empty() && !console.json {
+                    let style = crate::views::findings::stderr_style();
+                    console.tell(&compiler::report::to_text(&findings, &sources, style));
+                }
+                Ok((manifest, application))
+            }
+            None => Err(CommandError::Findings(findings, Box::new(sources))),
+        }
+    }
+}
+
+/// Refuses what this build cannot do yet, instead of doing something else.
+pub(crate) fn require_local(application: &Application) -> Result<(), CommandError> {
+    if application.environment.target == Target::Local {
+        return Ok(());
+    }
+    let name = &application.environment.name;
+    let fault = Fault::new(
+        FaultKind::NeedsPerson,
+        format!("opening environment {name}"),
+        "it is in AWS, and this version of landfall deploys to this machine only",
+    );
+    Err(CommandError::Preflight(fault.help("leave out `-e`, or use `check -e` to check the environment's values")))
+}
+
+/// The manifest's absolute path, from what the user wrote.
+pub(crate) fn find(path: Option<&Path>) -> Result<PathBuf, CommandError> {
+    let wanted = path.unwrap_or(Path::new("."));
+    let file = if wanted.is_dir() { wanted.join(MANIFEST) } else { wanted.to_path_buf() };
+    if !file.exists() {
+        let shown = wanted.display();
+        let message = match path {
+            Some(_) if wanted.is_dir() => format!("there is no {MANIFEST} in {shown}"),
+            Some(_) => format!("there is no manifest {shown}"),
+            None => format!("there is no {MANIFEST} here"),
+        };
+        let help = "name a manifest or its directory, or write one with `landfall init tabpy`";
+        return Err(CommandError::usage(message, help));
+    }
+    std::path::absolute(&file).map_err(|error| CommandError::usage(format!("{}: {error}", file.display()), "name another"))
+}
+
+/// Files larger than this are not read at all; the compiler's own limit is far lower and says more.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let refuse = |why: String| CommandError::usage(format!("cannot read {}: {why}", path.display()), "name a file");
+    let facts = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+    if !facts.is_file() {
+        return Err(refuse("it is no file".into()));
+    }
+    if facts.len() > LARGEST {
+        return Err(refuse(format!("it has {} bytes", facts.len())));
+    }
+    std::fs::read(path).map_err(|error| refuse(error.to_string()))
+}

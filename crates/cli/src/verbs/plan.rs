@@ -1,0 +1,39 @@
+//! `landfall plan`: what `up` would do and why.
+
+use crate::arguments::PlanArguments;
+use crate::command_error::CommandError;
+use crate::console::Console;
+use crate::deployment::{block_on, open};
+use crate::project::{Project, require_local};
+use crate::surroundings::{Surroundings, readable};
+use crate::views;
+use engine::{Journal, Request, propose};
+
+pub(crate) fn run(
+    arguments: &PlanArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
+    let (manifest, application) = Project::load(&arguments.manifest, surroundings)?.application(console)?;
+    require_local(&application)?;
+    let graph = compiler::realise_locally(&application);
+    let target = open(&application.name, &manifest)?;
+    let state = Journal::read(&target.home().journal()).map_err(CommandError::Preflight)?;
+    let request = Request {
+        deployment: &application.name,
+        environment: &application.environment.name,
+        manifest: &application.digest,
+        desired: Some(&graph),
+    };
+    let plan =
+        block_on(async { propose(&request, &state, &target).await.map_err(CommandError::Preflight) })?;
+    if console.json {
+        return console.document(&plan);
+    }
+    console.text(&views::plan::text(&plan, console.verbose))?;
+    if !plan.steps.is_empty() {
+        let place = manifest.parent().filter(|_| arguments.manifest.file.is_none()).unwrap_or(&manifest);
+        console.tell(&format!("\nType `landfall up {}` to do this.", readable(place)));
+    }
+    Ok(())
+}

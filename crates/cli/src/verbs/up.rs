@@ -1,0 +1,172 @@
+//! `landfall up`: from the manifest to a running deployment that is proved.
+
+use crate::arguments::UpArguments;
+use crate::command_error::CommandError;
+use crate::console::Console;
+use crate::deployment::{block_on, lease, open};
+use crate::interrupt;
+use crate::project::{Project, require_local};
+use crate::record::Record;
+use crate::surroundings::Surroundings;
+use crate::verbs::verify;
+use crate::views::progress::{ProgressView, print_json_line};
+use crate::views::style::duration;
+use crate::views::{self};
+use compiler::Application;
+use engine::{Ending, Journal, Options, Request, SystemClock, is_settled, propose, run as run_plan};
+use local_runtime::{LocalTarget, Removal};
+use model::run_state::RunState;
+use model::{Fault, FaultKind, ProcessGraph};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub(crate) fn run(arguments: &UpArguments, surroundings: &Surroundings, console: &Console) -> Result<(), CommandError> {
+    let begun = Instant::now();
+    let (manifest, application) = Project::load(&arguments.manifest, surroundings)?.application(console)?;
+    require_local(&application)?;
+    let graph = compiler::realise_locally(&application);
+    let target = open(&application.name, &manifest)?;
+    let up = Up { arguments, console, manifest, application, graph, target, begun };
+    block_on(up.run())
+}
+
+struct Up<'a> {
+    arguments: &'a UpArguments,
+    console: &'a Console,
+    manifest: PathBuf,
+    application: Application,
+    graph: ProcessGraph,
+    target: LocalTarget,
+    begun: Instant,
+}
+
+impl Up<'_> {
+    async fn run(self) -> Result<(), CommandError> {
+        let home = self.target.home();
+        self.target.prepare().map_err(CommandError::Preflight)?;
+        let lease = lease(&self.target, "up", self.arguments.wait, self.console).await?;
+        let mut journal = Journal::open(home.journal()).map_err(CommandError::Preflight)?;
+        let changed = match self.converge(&mut journal).await {
+            Err(error @ CommandError::Preflight(_)) if *journal.state() == RunState::default() => {
+                // Refused before anything was made: leave no trace of a deployment that never was.
+                drop(lease);
+                self.target.remove(Removal::default()).await.map_err(CommandError::Fault)?;
+                return Err(error);
+            }
+            other => other?,
+        };
+        let record = self.remember()?;
+        let report = match &record.verification {
+            _ if self.arguments.no_verify => None,
+            Some(_) if changed == 0 && record.is_proved() => None,
+            _ => Some(verify::all(&self.target, &record, self.console).await?),
+        };
+        self.conclude(changed, report.as_ref().or(record.verification.as_ref()), report.is_some())?;
+        match report {
+            Some(report) if !report.is_proved() => Err(CommandError::VerifyFailed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Plans and runs; returns the number of steps.
+    async fn converge(&self, journal: &mut Journal) -> Result<usize, CommandError> {
+        let request = Request {
+            deployment: &self.application.name,
+            environment: &self.application.environment.name,
+            manifest: &self.application.digest,
+            desired: Some(&self.graph),
+        };
+        let plan = propose(&request, journal.state(), &self.target).await.map_err(CommandError::Preflight)?;
+        if is_settled(&plan, journal.state()) {
+            return Ok(0);
+        }
+        if !self.console.json && !plan.steps.is_empty() {
+            self.console.tell(&format!("{}\n", views::plan::headline(&plan)));
+        }
+        let view = ProgressView::new(self.console.json, self.console.quiet, self.console.stderr_is_terminal);
+        let sink = |event: &model::RunEvent| view.show(event);
+        let mut options = Options::new(&SystemClock, &sink);
+        options.interrupt = interrupt::listen().map_err(CommandError::from)?;
+        let report = run_plan(&plan, &self.target, journal, &options).await.map_err(CommandError::Fault)?;
+        conclude_run(report.ending, report.failed)?;
+        Ok(plan.steps.len())
+    }
+
+    /// Writes down what was brought up; keeps what the probes found of the very same graph.
+    fn remember(&self) -> Result<Record, CommandError> {
+        let home = self.target.home();
+        let known = Record::read(home).map_err(CommandError::Preflight)?;
+        let digest = self.application.digest.clone();
+        let mut record = Record::new(&self.manifest, &self.application.environment.name, digest, self.graph.clone());
+        if let Some(known) = &known
+            && known.graph == record.graph
+        {
+            record.verification = known.verification.clone();
+        }
+        if known.as_ref() != Some(&record) {
+            record.write(home).map_err(CommandError::Fault)?;
+        }
+        Ok(record)
+    }
+
+    fn conclude(
+        &self,
+        changed: usize,
+        report: Option<&model::verification::VerificationReport>,
+        is_fresh: bool,
+    ) -> Result<(), CommandError> {
+        let outputs = self.target.outputs(&self.graph, &[]).map_err(CommandError::Fault)?;
+        let took = self.begun.elapsed().as_millis() as u64;
+        let name = &self.application.name;
+        if self.console.json {
+            print_json_line(&serde_json::json!({
+                "version": 1,
+                "event": "up_finished",
+                "deployment": name,
+                "environment": self.application.environment.name,
+                "changed": changed,
+                "proved": report.map(model::verification::VerificationReport::is_proved),
+                "verified_at": report.map(|report| &report.started_at),
+                "outputs": views::outputs::json(&outputs),
+                "took_ms": took,
+            }));
+            return Ok(());
+        }
+        let console = self.console;
+        if let Some(report) = report.filter(|_| is_fresh) {
+            console.line(&views::verification::summary(report))?;
+        }
+        if changed == 0 && !is_fresh {
+            let known = match report {
+                Some(report) if report.is_proved() => {
+                    format!("all {} claims held at {}", report.results.len(), report.started_at)
+                }
+                _ => "not verified; type `landfall verify`".to_owned(),
+            };
+            console.line(&format!("Nothing to do: {name} is as its manifest says ({known})."))?;
+        } else {
+            console.line(&format!("{name} is up ({}).\n", duration(took)))?;
+            console.text(&views::outputs::text(name, &outputs))?;
+            console.tell(&next_steps(&self.manifest, name.as_str()));
+        }
+        Ok(())
+    }
+}
+
+/// The error of a run that did not finish.
+pub(crate) fn conclude_run(ending: Ending, failed: Vec<(model::StepId, Fault)>) -> Result<(), CommandError> {
+    match ending {
+        Ending::Finished => Ok(()),
+        Ending::Interrupted => Err(CommandError::Interrupted),
+        Ending::Failed => Err(CommandError::Fault(failed.into_iter().next().map_or_else(
+            || Fault::new(FaultKind::Bug, "running the plan", "it failed without a failed step"),
+            |(_, fault)| fault,
+        ))),
+    }
+}
+
+fn next_steps(manifest: &Path, name: &str) -> String {
+    let shown = crate::surroundings::readable(manifest);
+    format!("\nIt goes on running. Edit {shown} and type `landfall up` again to change it; `landfall status {name}`, \
+             `logs`, `verify` and `down` work from any shell.")
+}
