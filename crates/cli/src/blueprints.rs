@@ -20,7 +20,9 @@ macro_rules! files {
 pub(crate) const ALL: &[Blueprint] = &[Blueprint {
     name: "tabpy",
     about: "TabPy, Tableau's Python server, behind HTTPS with authentication",
-    files: files!("tabpy": "landfall.yaml"),
+    files: files!(
+        "tabpy": "landfall.yaml", "files/constraints.txt", "files/launch.py", "files/passwords.txt", "files/tabpy.conf"
+    ),
 }];
 
 /// The blueprint of that name.

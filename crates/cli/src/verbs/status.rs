@@ -114,11 +114,10 @@ fn show(existing: &Existing, status: &Status, console: &Console) -> Result<(), C
 }
 
 fn program_row(node: &str, program: &ProgramStatus) -> Vec<String> {
-    let style = if program.phase == Phase::Ready { GOOD } else { CAUTION };
     let phase = format!("{:?}", program.phase).to_lowercase();
     vec![
         format!("  {node}"),
-        paint(style, phase),
+        phase,
         program.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         program.pid.map(|pid| pid.to_string()).unwrap_or_default(),
         program.uptime_seconds.map(|seconds| duration(seconds * 1000)).unwrap_or_default(),
@@ -137,7 +136,7 @@ fn edge_row(node: &str, edge: &local_runtime::EdgeState) -> Vec<String> {
         .filter_map(|listener| Some(listener["address"].as_str()?.rsplit(':').next()?.to_owned()))
         .collect();
     let blank = String::new;
-    vec![format!("  {node}"), paint(GOOD, "ready"), ports.join(" "), blank(), blank(), blank(), blank(), blank()]
+    vec![format!("  {node}"), "ready".to_owned(), ports.join(" "), blank(), blank(), blank(), blank(), blank()]
 }
 
 fn mebibytes(bytes: u64) -> String {

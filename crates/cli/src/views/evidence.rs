@@ -1,5 +1,6 @@
 //! The evidence that an auditor keeps: a JSON record and a page that needs nothing else.
 
+use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use model::verification::VerificationReport;
 use model::{Digest, Fault, FaultKind};
@@ -57,9 +58,9 @@ fn render(evidence: &Evidence, record_name: &str, record_digest: &Digest) -> Res
     environment.get_template("evidence.html")?.render(context! {
         record_name,
         record_digest => record_digest.as_str(),
-        started_at => evidence.report.started_at,
-        results => flat_results(evidence),
-        ..minijinja::Value::from_serialize(evidence)
+        started_at => evidence.report.started_at.as_str(),
+        results => Serde(flat_results(evidence)),
+        ..Value::from(Serde(evidence))
     })
 }
 

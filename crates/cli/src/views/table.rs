@@ -2,15 +2,15 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// A table with a head; the last column wraps at the terminal's width.
+/// A table with a head.
 pub(crate) fn columns<R, C>(head: &[&str], rows: R) -> String
 where
     R: IntoIterator<Item = C>,
     C: IntoIterator<Item = String>,
 {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
     if !head.is_empty() {
         table.set_header(head.iter().map(|title| title.to_uppercase()));
     }
