@@ -31,7 +31,7 @@ def listen_only_on(address):
 
     def bind_but_not_to_all(self, target):
         everywhere = self.family in (socket.AF_INET, socket.AF_INET6) and target[0] in ("", "0.0.0.0", "::")
-        if everywhere and self.type == socket.SOCK_STREAM and target[1] != 0:
+        if everywhere and target[0] != address and self.type == socket.SOCK_STREAM and target[1] != 0:
             raise PermissionError("listening on all addresses is refused; use " + address)
         return bind(self, target)
 

@@ -92,8 +92,13 @@ fn add_quoted(sources: &mut Sources, findings: &Findings, options: &Options<'_>)
 /// Every finding code that compiling a manifest can give, sorted.
 #[must_use]
 pub fn codes() -> Vec<&'static FindingCode> {
-    let mut all: Vec<&'static FindingCode> =
-        crate::codes::CODES.iter().copied().chain(yaml::CODES.iter().copied()).chain(registry::codes()).collect();
+    let mut all: Vec<&'static FindingCode> = crate::codes::CODES
+        .iter()
+        .copied()
+        .chain(yaml::CODES.iter().copied())
+        .chain(registry::codes())
+        .chain(crate::render_aws::CODES.iter().copied())
+        .collect();
     all.sort_by_key(|code| code.code);
     all.dedup_by_key(|code| code.code);
     all

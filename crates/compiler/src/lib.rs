@@ -21,6 +21,7 @@ mod people;
 mod realise;
 mod recorded_files;
 mod reference;
+mod render_aws;
 pub mod report;
 mod resolve;
 mod schema;
@@ -36,4 +37,7 @@ pub use options::{LOCAL, Options};
 pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation, ValueSource, ValuesFile};
 pub use parse::{ParsedManifest, deployment_name, parse};
 pub use realise::realise_locally;
+pub use render_aws::{
+    ExportedFile, ParameterSource, StackTemplate, TemplateSet, export_cloudformation, render_templates,
+};
 pub use resolve::{Resolution, resolve};

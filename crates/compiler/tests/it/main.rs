@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 
 mod application;
+mod aws;
 mod blueprints;
 mod editor_schema;
 mod invalid;

@@ -20,12 +20,15 @@ pub fn pascal(text: &str) -> String {
 pub(super) fn kebab(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
-        if c.is_ascii_uppercase() && !out.is_empty() && !out.ends_with('-') {
+        let starts_word = c.is_ascii_uppercase() || !c.is_ascii_alphanumeric();
+        if starts_word && !out.is_empty() && !out.ends_with('-') {
             out.push('-');
         }
-        out.push(if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        }
     }
-    out
+    out.trim_end_matches('-').to_owned()
 }
 
 const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
@@ -74,6 +77,7 @@ mod tests {
     fn names_are_letters_and_digits() {
         assert_eq!(pascal("web-2/users/a.b_c"), "Web2UsersABC");
         assert_eq!(kebab("FlowLogRole"), "flow-log-role");
+        assert_eq!(kebab("/users/a.b"), "users-a-b");
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
 
     let hosts = cx.next_id("Hosts", cx.at);
     let about = format!("{name} of {} ({})", cx.processes.deployment, cx.environment);
-    let text = cloud_config::user_data(&about, host_files(&about, &nodes, program, &sealed, &logs, &hosts, &layout));
+    let text = cloud_config::user_data(&about, &host_files(&about, &nodes, program, &sealed, &logs, &hosts, &layout));
     if text.len() > LARGEST_USER_DATA {
         let summary =
             format!("what is written on a host of {name} has {} bytes, AWS takes {LARGEST_USER_DATA}", text.len());

@@ -146,6 +146,21 @@ impl Value {
         }
     }
 
+    /// The values directly below this one, to be changed.
+    pub fn children_mut(&mut self) -> Vec<&mut Self> {
+        match &mut self.kind {
+            Kind::Null | Kind::Text(_) | Kind::Ref(_) | Kind::GetAtt(..) | Kind::Condition(_) => Vec::new(),
+            Kind::List(items) | Kind::And(items) | Kind::Or(items) => items.iter_mut().collect(),
+            Kind::Map(entries) | Kind::Sub(_, entries) => entries.values_mut().collect(),
+            Kind::Join(a, b) | Kind::Select(a, b) | Kind::Split(a, b) | Kind::If(_, a, b) | Kind::Equals(a, b) => {
+                vec![a, b]
+            }
+            Kind::FindInMap(keys, default) => keys.iter_mut().chain(default.as_deref_mut()).collect(),
+            Kind::Cidr(a, b, c) => [Some(a), Some(b), c.as_mut()].into_iter().flatten().map(AsMut::as_mut).collect(),
+            Kind::GetAzs(a) | Kind::ImportValue(a) | Kind::Base64(a) | Kind::Not(a) | Kind::Other(_, a) => vec![a],
+        }
+    }
+
     /// The logical names that this value and all below it mention.
     #[must_use]
     pub fn mentions(&self) -> Vec<&str> {

@@ -144,7 +144,10 @@ impl Builder<'_> {
                 Some(block) => set = set.union(&block),
                 // The provider chooses the block of the VPC.
                 None => {
-                    return (AddressSet::internet(Family::V6), why(format!("the IPv6 block of {name} is chosen later")));
+                    return (
+                        AddressSet::internet(Family::V6),
+                        why(format!("the IPv6 block of {name} is chosen later")),
+                    );
                 }
             }
         }

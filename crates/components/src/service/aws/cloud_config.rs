@@ -6,7 +6,14 @@
 use super::layout::SECRETS_UNIT;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::{Compression, GzBuilder};
 use model::yaml::write::{Tree, write};
+use std::io::Write as _;
+
+/// User data of more than this has its larger files compressed: AWS takes 16 KiB.
+const READABLE_BYTES: usize = 12 << 10;
+/// Smaller files gain nothing.
+const WORTH_COMPRESSING: usize = 1 << 10;
 
 /// A file that is written before anything is run.
 pub(super) struct HostFile {
@@ -38,19 +45,30 @@ pub(super) fn programs(set_up: String) -> Vec<HostFile> {
     ]
 }
 
-/// The text of the user data.
-pub(super) fn user_data(about: &str, files: Vec<HostFile>) -> String {
-    let written = files.into_iter().map(|file| {
+/// The text of the user data: readable as a whole, or with its larger files compressed when it would be too long.
+pub(super) fn user_data(about: &str, files: &[HostFile]) -> String {
+    let readable = written(about, files, false);
+    if readable.len() <= READABLE_BYTES { readable } else { written(about, files, true) }
+}
+
+fn written(about: &str, files: &[HostFile], compress: bool) -> String {
+    let files = files.iter().map(|file| {
         let mut entries = vec![
-            ("path".to_owned(), Tree::text(file.path)),
+            ("path".to_owned(), Tree::text(&file.path)),
             ("permissions".to_owned(), Tree::Text(format!("{:04o}", file.mode))),
         ];
-        match file.content {
-            Content::Theirs(text) if text.contains("${") || text.contains('\r') => {
-                entries.push(("encoding".to_owned(), Tree::text("b64")));
-                entries.push(("content".to_owned(), Tree::text(STANDARD.encode(text))));
+        let mut content = |encoding: Option<&str>, text: String| {
+            entries.extend(encoding.map(|encoding| ("encoding".to_owned(), Tree::text(encoding))));
+            entries.push(("content".to_owned(), Tree::Text(text)));
+        };
+        match &file.content {
+            Content::Theirs(text) if compress && text.len() > WORTH_COMPRESSING => {
+                content(Some("gz+b64"), STANDARD.encode(gzip(text)));
             }
-            Content::Ours(text) | Content::Theirs(text) => entries.push(("content".to_owned(), Tree::text(text))),
+            Content::Theirs(text) if text.contains("${") || text.contains('\r') => {
+                content(Some("b64"), STANDARD.encode(text));
+            }
+            Content::Ours(text) | Content::Theirs(text) => content(None, text.clone()),
         }
         Tree::Map(entries)
     });
@@ -58,7 +76,7 @@ pub(super) fn user_data(about: &str, files: Vec<HostFile>) -> String {
         ("ssh_pwauth", Tree::Plain("false".into())),
         ("disable_root", Tree::Plain("true".into())),
         ("users", Tree::List(Vec::new())),
-        ("write_files", Tree::List(written.collect())),
+        ("write_files", Tree::List(files.collect())),
         ("runcmd", Tree::List(vec![Tree::List(vec![Tree::text("/usr/local/lib/landfall/first-boot")])])),
     ]);
     let about = about.replace('\n', " ").replace("${", "$ {");
@@ -66,6 +84,12 @@ pub(super) fn user_data(about: &str, files: Vec<HostFile>) -> String {
         "#cloud-config\n# {about}\n# There is no secret in here: the host asks for its secrets with its own role.\n{}",
         write(&tree)
     )
+}
+
+/// The same bytes for the same text: no name, no time.
+fn gzip(text: &str) -> Vec<u8> {
+    let mut writer = GzBuilder::new().write(Vec::new(), Compression::best());
+    writer.write_all(text.as_bytes()).and_then(|()| writer.finish()).expect("memory takes all bytes")
 }
 
 /// The path of a unit.

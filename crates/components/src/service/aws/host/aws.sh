@@ -7,7 +7,7 @@ token=$(curl -sSf --retry 8 --retry-connrefused --max-time 5 -X PUT \
 
 metadata() {
   printf 'header = "X-aws-ec2-metadata-token: %s"\n' "$token" |
-    curl -sSf --retry 8 --max-time 5 --config - "http://169.254.169.254/latest/meta-data/$1"
+    curl -sSf --retry 8 --retry-all-errors --max-time 5 --config - "http://169.254.169.254/latest/meta-data/$1"
 }
 
 # field NAME: the text under a key of the JSON mapping on standard input.

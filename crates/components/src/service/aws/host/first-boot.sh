@@ -20,5 +20,6 @@ print(json.dumps({"logGroupName": sys.argv[1], "logStreamName": sys.argv[2], "lo
 ' "$LOGS" "$stream" | logs PutLogEvents
 } || echo 'the log could not be sent' >&2
 call cloudformation -d Action=SignalResource -d Version=2010-05-15 --data-urlencode "StackName=$STACK" \
-  -d "LogicalResourceId=$GROUP" -d "UniqueId=$instance" -d "Status=$status" >/dev/null
+  -d "LogicalResourceId=$GROUP" -d "UniqueId=$instance" -d "Status=$status" >/dev/null ||
+  echo 'nobody waits for the signal' >&2
 test "$status" = SUCCESS

@@ -1,0 +1,93 @@
+//! From resources to templates: one stack a layer, in text that people like to read.
+//!
+//! A value goes from one stack to another as an output there and a parameter here, which the deployment hands over. There are
+//! no exports: an exported value could not be changed as long as anybody imports it.
+
+mod export;
+mod limits;
+mod split;
+mod tree;
+
+pub use export::{ExportedFile, export_cloudformation};
+
+use crate::lower_to_aws::AwsDeployment;
+use indexmap::IndexMap;
+use model::cfn::Layer;
+use model::{Digest, Findings};
+
+/// The templates of a deployment, in the order in which their stacks are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateSet {
+    /// One a layer that has resources.
+    pub stacks: Vec<StackTemplate>,
+}
+
+/// A stack before it exists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StackTemplate {
+    /// Its layer.
+    pub layer: Layer,
+    /// Its name.
+    pub name: String,
+    /// Its template.
+    pub text: String,
+    /// The digest of the template's text.
+    pub digest: Digest,
+    /// Where the value of each parameter comes from.
+    pub parameters: IndexMap<String, ParameterSource>,
+    /// What AWS wants to be told that one knows.
+    pub capabilities: Vec<&'static str>,
+    /// What CloudFormation writes on the stack and all its resources.
+    pub tags: Vec<(String, String)>,
+    /// How many resources it has.
+    pub resource_count: usize,
+}
+
+/// Where the value of a parameter comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParameterSource {
+    /// An output of a stack that is made before.
+    Output {
+        /// That stack's layer.
+        layer: Layer,
+        /// The output's name.
+        name: String,
+    },
+    /// The id of the hosted zone in which the domain lies.
+    HostedZone {
+        /// The domain.
+        domain: String,
+    },
+    /// What the template says itself.
+    Default,
+}
+
+/// Renders templates. Reports each limit of CloudFormation that one of them is over.
+#[must_use]
+pub fn render_templates(deployment: &AwsDeployment, findings: &mut Findings) -> TemplateSet {
+    let graph = &deployment.graph;
+    let stacks: Vec<StackTemplate> = Layer::ALL
+        .into_iter()
+        .filter(|layer| graph.resources.values().any(|resource| resource.layer == Some(*layer)))
+        .map(|layer| {
+            let part = split::part(graph, layer, &deployment.zones);
+            let text = tree::template(&part, &format!("{}: the layer {}", deployment.name, layer.name()));
+            limits::check(&part, layer, &text, findings);
+            let has_roles = part.resources.values().any(|resource| resource.kind.starts_with("AWS::IAM::"));
+            StackTemplate {
+                layer,
+                name: format!("{}-{}", deployment.name, layer.name()),
+                digest: Digest::of_bytes(text.as_bytes()),
+                text,
+                parameters: part.sources,
+                capabilities: if has_roles { vec!["CAPABILITY_IAM"] } else { Vec::new() },
+                tags: deployment.tags.clone(),
+                resource_count: part.resources.len(),
+            }
+        })
+        .collect();
+    TemplateSet { stacks }
+}
+
+/// The codes of what cannot be rendered.
+pub(crate) use limits::CODES;
