@@ -22,6 +22,7 @@
 mod access_log;
 mod activity;
 mod backend;
+mod backend_stream;
 mod config;
 mod connection;
 mod download;

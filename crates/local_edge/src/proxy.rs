@@ -2,6 +2,7 @@
 
 use crate::access_log::Record;
 use crate::activity::Activity;
+use crate::backend_stream::Connector;
 use crate::download::Download;
 use crate::forward::{self, Forwarded};
 use crate::headers;
@@ -12,7 +13,6 @@ use crate::upload::{Upload, UploadSource};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -22,12 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The client side of the proxy: HTTP/1.1 with a pool of connections to each backend.
-pub(crate) type Client = hyper_util::client::legacy::Client<HttpConnector, Upload>;
+pub(crate) type Client = hyper_util::client::legacy::Client<Connector, Upload>;
 
 /// The largest header of a request and of an answer.
 pub(crate) const MAXIMUM_HEADER: usize = 32 * 1024;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than the time after which usual servers close an idle connection.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 const POOL_SIZE: usize = 32;
@@ -52,16 +51,13 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn new(settings: Settings) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_SIZE)
             .http1_max_buf_size(MAXIMUM_HEADER)
             .set_host(false)
-            .build(connector);
+            .build(Connector);
         Self {
             settings: RwLock::new(Arc::new(settings)),
             client,

@@ -232,6 +232,29 @@ async fn a_client_that_stops_in_its_body_gets_408() {
     assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
 }
 
+/// A backend may refuse a body that it has not read and close: its answer counts, not the broken connection.
+#[tokio::test]
+async fn an_early_answer_of_the_backend_arrives() {
+    let socket = TcpListener::bind(LOCAL).await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = socket.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await;
+            stream
+                .write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+                .await
+                .unwrap();
+        }
+    });
+    let fixture = Fixture::start(spec(), &[("app", address)]).await;
+    for round in 0..20 {
+        let client = if round % 2 == 0 { fixture.http1() } else { fixture.http2() };
+        let answer = client.post(fixture.url("/")).body(vec![b'x'; 1000 * 1000]).send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{round}");
+    }
+}
+
 #[tokio::test]
 async fn garbled_answers_are_502() {
     let socket = TcpListener::bind(LOCAL).await.unwrap();
