@@ -1,3 +1,5 @@
 //! Reachability, from templates to verdicts.
 
+mod agreement;
 mod fixtures;
+mod walker;
