@@ -553,6 +553,12 @@ impl<'p> Atlas<'p> {
                 Target::Local => vec![routes(Bounded::known(taken.clone()), "the VPC")],
                 Target::EgressOnly(_) | Target::Nat(_) => vec![routes(Bounded::none(), "a gateway of this family")],
                 Target::Unknown(whys) => vec![routes(Bounded::at_most(taken.clone(), whys.clone()), "outside")],
+                // A peering connection leads to the other VPC's own addresses, and no further.
+                Target::Peering(name) if self.other_side(name, subnet.vpc).is_some() => {
+                    let blocks = self.other_side(name, subnet.vpc).unwrap_or_else(AddressSet::empty);
+                    let text = why(format!("who has which address behind {name} is not known"));
+                    vec![routes(Bounded::at_most(taken.intersection(&blocks), text), "outside")]
+                }
                 Target::Peering(name)
                 | Target::TransitGateway(name)
                 | Target::VpnGateway(name)
@@ -583,6 +589,14 @@ impl<'p> Atlas<'p> {
             roads.push(base(rest, gates));
         }
         roads
+    }
+
+    /// The addresses of the VPC at the other end of a peering connection, when they are known.
+    fn other_side(&self, peering: &str, vpc: usize) -> Option<AddressSet> {
+        let link = self.picture.peerings.get(peering)?;
+        let other = link.vpcs.iter().find(|other| **other != vpc)?;
+        let other = &self.picture.vpcs[*other];
+        (other.unknown_blocks.is_empty() && !other.is_external).then(|| other.blocks.clone())
     }
 
     fn over_nat(

@@ -139,7 +139,14 @@ impl World {
         false
     }
 
-    fn group_allows(&self, rules: &[Rule], address: Ipv4Addr, partner: Option<&Instance>, port: u16, protocol: i16) -> bool {
+    fn group_allows(
+        &self,
+        rules: &[Rule],
+        address: Ipv4Addr,
+        partner: Option<&Instance>,
+        port: u16,
+        protocol: i16,
+    ) -> bool {
         rules.iter().any(|rule| {
             let is_port = rule.protocol == -1 || (rule.ports.0 <= port && port <= rule.ports.1);
             (rule.protocol == -1 || rule.protocol == protocol)
@@ -251,9 +258,16 @@ impl World {
                 }
             }
         }
-        for (network, length) in
-            [("0.0.0.0", 8), ("10.0.0.0", 8), ("100.64.0.0", 10), ("127.0.0.0", 8), ("169.254.0.0", 16), ("172.16.0.0", 12), ("192.168.0.0", 16), ("224.0.0.0", 3)]
-        {
+        for (network, length) in [
+            ("0.0.0.0", 8),
+            ("10.0.0.0", 8),
+            ("100.64.0.0", 10),
+            ("127.0.0.0", 8),
+            ("169.254.0.0", 16),
+            ("172.16.0.0", 12),
+            ("192.168.0.0", 16),
+            ("224.0.0.0", 3),
+        ] {
             blocks.push((network.parse().unwrap(), length));
         }
         blocks.sort_unstable();
@@ -311,11 +325,11 @@ impl World {
         walk: impl Fn(Packet) -> bool,
     ) -> Found {
         let (mut passed, mut stopped) = (false, false);
+        let client_ports = self.client_ports();
         for source in sources {
             for destination in destinations {
-                for source_port in self.client_ports() {
-                    let packet =
-                        Packet { source: *source, source_port, destination: *destination, port, protocol };
+                for source_port in client_ports.iter().copied() {
+                    let packet = Packet { source: *source, source_port, destination: *destination, port, protocol };
                     if walk(packet) { passed = true } else { stopped = true }
                 }
             }
@@ -333,10 +347,17 @@ impl World {
         let mut out = String::from("Resources:\n");
         let block = |(network, length): Block| format!("{network}/{length}");
         for (index, vpc) in self.vpcs.iter().enumerate() {
-            let _ = writeln!(out, "  V{index}: {{ Type: AWS::EC2::VPC, Properties: {{ CidrBlock: {} }} }}", block(vpc.block));
+            let _ = writeln!(
+                out,
+                "  V{index}: {{ Type: AWS::EC2::VPC, Properties: {{ CidrBlock: {} }} }}",
+                block(vpc.block)
+            );
             let _ = writeln!(out, "  Igw{index}: {{ Type: AWS::EC2::InternetGateway }}");
             if vpc.has_gateway {
-                let _ = writeln!(out, "  Att{index}: {{ Type: AWS::EC2::VPCGatewayAttachment, Properties: {{ VpcId: !Ref V{index}, InternetGatewayId: !Ref Igw{index} }} }}");
+                let _ = writeln!(
+                    out,
+                    "  Att{index}: {{ Type: AWS::EC2::VPCGatewayAttachment, Properties: {{ VpcId: !Ref V{index}, InternetGatewayId: !Ref Igw{index} }} }}"
+                );
             }
         }
         if self.has_peering {
@@ -346,13 +367,23 @@ impl World {
             let _ = writeln!(
                 out,
                 "  S{index}: {{ Type: AWS::EC2::Subnet, Properties: {{ VpcId: !Ref V{}, CidrBlock: {}, MapPublicIpOnLaunch: {} }} }}",
-                subnet.vpc, block(subnet.block), subnet.gives_public
+                subnet.vpc,
+                block(subnet.block),
+                subnet.gives_public
             );
             if let Some(table) = subnet.table {
-                let _ = writeln!(out, "  SR{index}: {{ Type: AWS::EC2::SubnetRouteTableAssociation, Properties: {{ SubnetId: !Ref S{index}, RouteTableId: !Ref R{}x{table} }} }}", subnet.vpc);
+                let _ = writeln!(
+                    out,
+                    "  SR{index}: {{ Type: AWS::EC2::SubnetRouteTableAssociation, Properties: {{ SubnetId: !Ref S{index}, RouteTableId: !Ref R{}x{table} }} }}",
+                    subnet.vpc
+                );
             }
             if let Some(acl) = subnet.acl {
-                let _ = writeln!(out, "  SA{index}: {{ Type: AWS::EC2::SubnetNetworkAclAssociation, Properties: {{ SubnetId: !Ref S{index}, NetworkAclId: !Ref A{}x{acl} }} }}", subnet.vpc);
+                let _ = writeln!(
+                    out,
+                    "  SA{index}: {{ Type: AWS::EC2::SubnetNetworkAclAssociation, Properties: {{ SubnetId: !Ref S{index}, NetworkAclId: !Ref A{}x{acl} }} }}",
+                    subnet.vpc
+                );
             }
         }
         if let Some(nat) = self.nat {
@@ -361,7 +392,10 @@ impl World {
         // Every table and ACL once for each VPC, since they belong to one.
         for vpc in 0..self.vpcs.len() {
             for (index, routes) in self.tables.iter().enumerate() {
-                let _ = writeln!(out, "  R{vpc}x{index}: {{ Type: AWS::EC2::RouteTable, Properties: {{ VpcId: !Ref V{vpc} }} }}");
+                let _ = writeln!(
+                    out,
+                    "  R{vpc}x{index}: {{ Type: AWS::EC2::RouteTable, Properties: {{ VpcId: !Ref V{vpc} }} }}"
+                );
                 for (number, route) in routes.iter().enumerate() {
                     if contains(self.vpcs[vpc].block, route.to.0) && route.to.1 >= 16 {
                         // Inside of the VPC its own routes stand, and the walker takes them first.
@@ -373,17 +407,29 @@ impl World {
                         Target::Peering if self.has_peering => "VpcPeeringConnectionId: !Ref Peer".to_owned(),
                         Target::Nat | Target::Peering => continue,
                     };
-                    let _ = writeln!(out, "  R{vpc}x{index}r{number}: {{ Type: AWS::EC2::Route, Properties: {{ RouteTableId: !Ref R{vpc}x{index}, DestinationCidrBlock: {}, {target} }} }}", block(route.to));
+                    let _ = writeln!(
+                        out,
+                        "  R{vpc}x{index}r{number}: {{ Type: AWS::EC2::Route, Properties: {{ RouteTableId: !Ref R{vpc}x{index}, DestinationCidrBlock: {}, {target} }} }}",
+                        block(route.to)
+                    );
                 }
             }
             for (index, rules) in self.acls.iter().enumerate() {
-                let _ = writeln!(out, "  A{vpc}x{index}: {{ Type: AWS::EC2::NetworkAcl, Properties: {{ VpcId: !Ref V{vpc} }} }}");
+                let _ = writeln!(
+                    out,
+                    "  A{vpc}x{index}: {{ Type: AWS::EC2::NetworkAcl, Properties: {{ VpcId: !Ref V{vpc} }} }}"
+                );
                 for (number, rule) in rules.iter().enumerate() {
                     let action = if rule.is_allow { "allow" } else { "deny" };
                     let _ = writeln!(
                         out,
                         "  A{vpc}x{index}r{number}: {{ Type: AWS::EC2::NetworkAclEntry, Properties: {{ NetworkAclId: !Ref A{vpc}x{index}, RuleNumber: {}, Egress: {}, RuleAction: {action}, Protocol: {}, PortRange: {{ From: {}, To: {} }}, CidrBlock: {} }} }}",
-                        rule.number, rule.is_egress, rule.protocol, rule.ports.0, rule.ports.1, block(rule.block)
+                        rule.number,
+                        rule.is_egress,
+                        rule.protocol,
+                        rule.ports.0,
+                        rule.ports.1,
+                        block(rule.block)
                     );
                 }
             }
@@ -414,16 +460,26 @@ impl World {
                 [(Some(&group.ingress), "Ingress", true), (group.egress.as_ref(), "Egress", false)]
             {
                 for (number, rule) in rules.into_iter().flatten().enumerate().skip(1) {
-                    let _ = writeln!(out, "  G{index}{kind}{number}: {{ Type: AWS::EC2::SecurityGroup{kind}, Properties: {{ GroupId: !Ref G{index}, {} }} }}", rule_text(rule, is_ingress));
+                    let _ = writeln!(
+                        out,
+                        "  G{index}{kind}{number}: {{ Type: AWS::EC2::SecurityGroup{kind}, Properties: {{ GroupId: !Ref G{index}, {} }} }}",
+                        rule_text(rule, is_ingress)
+                    );
                 }
             }
         }
         for (index, instance) in self.instances.iter().enumerate() {
             let groups: Vec<String> = instance.groups.iter().map(|group| format!("!Ref G{group}")).collect();
             let address = instance.address.map_or(String::new(), |address| format!(", PrivateIpAddress: {address}"));
-            let _ = writeln!(out, "  I{index}: {{ Type: AWS::EC2::Instance, Properties: {{ SubnetId: !Ref S{}, SecurityGroupIds: [{}]{address} }} }}", instance.subnet, groups.join(", "));
+            let _ = writeln!(
+                out,
+                "  I{index}: {{ Type: AWS::EC2::Instance, Properties: {{ SubnetId: !Ref S{}, SecurityGroupIds: [{}]{address} }} }}",
+                instance.subnet,
+                groups.join(", ")
+            );
             if instance.has_elastic_address {
-                let _ = writeln!(out, "  E{index}: {{ Type: AWS::EC2::EIP, Properties: {{ InstanceId: !Ref I{index} }} }}");
+                let _ =
+                    writeln!(out, "  E{index}: {{ Type: AWS::EC2::EIP, Properties: {{ InstanceId: !Ref I{index} }} }}");
             }
         }
         out
