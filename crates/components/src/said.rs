@@ -67,7 +67,18 @@ pub(crate) fn report(
     findings.push(Finding::new(code, Place::Value(at.clone()), summary).help(help));
 }
 
-/// `, did you mean ...?` or nothing.
+/// Adds a finding about the key that leads to a path.
+pub(crate) fn report_key(
+    findings: &mut Findings,
+    code: &'static FindingCode,
+    at: &ManifestPath,
+    summary: impl Into<String>,
+    help: impl Into<String>,
+) {
+    findings.push(Finding::new(code, Place::Key(at.clone()), summary).help(help));
+}
+
+/// The known name that was probably meant.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known.into_iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name));
     let best = scored.min_by_key(|(distance, _)| *distance);

@@ -75,10 +75,12 @@ pub fn usage(name: &str, text: &str) -> Usage {
     let engine = environment(&Workshop::rehearsal());
     let Ok(template) = engine.template_from_named_str(name, text) else { return Usage::default() };
     let functions: BTreeSet<&str> = engine.globals().map(|(name, _)| name).collect();
+    let names = names(text);
+    let is_called = |used: &str| names.iter().any(|name| name.role == Role::Function && name.text == used);
     let variables = template.undeclared_variables(true).into_iter();
     Usage {
-        variables: variables.filter(|used| !functions.contains(used.as_str())).collect(),
-        derives_keys: names(text).iter().any(|name| name.role == Role::Function && name.text == "random_key"),
+        variables: variables.filter(|used| !functions.contains(used.as_str()) && !is_called(used)).collect(),
+        derives_keys: is_called("random_key"),
     }
 }
 

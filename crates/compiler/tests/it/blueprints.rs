@@ -2,8 +2,10 @@
 
 use crate::support::{MemoryFiles, TODAY, text_of};
 use compiler::{Compilation, Options, compile, json_schema, realise_locally};
-use model::Findings;
+use model::process_graph::{NodeSpec, ProcessGraph};
 use model::yaml::{Limits, read};
+use model::{Findings, NodeId};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,4 +82,56 @@ fn tabpy_keeps_its_times_in_line() {
     let tabpy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../blueprints/tabpy");
     let long = compile_blueprint(&tabpy, &["evaluate-timeout=2m"]);
     assert!(long.findings.iter().any(|finding| finding.code.code == "TOG002"), "{}", text_of(&long));
+}
+
+fn tabpy(set: &[&str]) -> Compilation {
+    compile_blueprint(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../blueprints/tabpy"), set)
+}
+
+fn tabpy_graph(set: &[&str]) -> ProcessGraph {
+    let compilation = tabpy(set);
+    let text = text_of(&compilation);
+    realise_locally(&compilation.application.unwrap_or_else(|| panic!("{text}")))
+}
+
+fn probe_names(graph: &ProcessGraph) -> BTreeSet<String> {
+    graph.probes.iter().map(|probe| probe.id.to_string()).collect()
+}
+
+#[test]
+fn tabpy_never_runs_without_authentication() {
+    for set in [&[][..], &["evaluate=false"], &["users=[a, b.c]", "gzip=false"]] {
+        let graph = tabpy_graph(set);
+        let NodeSpec::Program(program) = &graph.nodes[&NodeId::new("tabpy/program")].spec else { panic!() };
+        let command: Vec<String> = program.command.iter().map(ToString::to_string).collect();
+        assert!(command.iter().all(|word| !word.contains("auth")), "{command:?}");
+        let passwords = &graph.nodes[&NodeId::new("tabpy/file/passwords.txt")].spec;
+        assert!(matches!(passwords, NodeSpec::File(file) if file.mode == 0o600));
+        let known = probe_names(&graph);
+        for negative in ["info", "evaluate", "query"] {
+            for with in ["without-credentials", "with-wrong-password"] {
+                assert!(known.contains(&format!("{negative}-{with}")), "{known:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tabpy_claims_only_what_its_parameters_say() {
+    let on = probe_names(&tabpy_graph(&[]));
+    let off = probe_names(&tabpy_graph(&["evaluate=false"]));
+    assert_eq!(on.difference(&off).collect::<Vec<_>>(), ["evaluation-is-right"]);
+    assert_eq!(off.difference(&on).collect::<Vec<_>>(), ["evaluation-is-off"]);
+}
+
+#[test]
+fn tabpy_refuses_what_would_fail_later() {
+    let shown = |set: &[&str]| text_of(&tabpy(set)).lines().next().unwrap_or_default().to_owned();
+    insta::assert_snapshot!(shown(&["evaluate-timeout=90s"]), @"error[TOG002]: a request to tabpy may take 1m 30s, but is cut off after 1m without a byte");
+    insta::assert_snapshot!(shown(&["users=[ann, Ann]"]), @r#"error[PAR007]: --set users: "Ann" does not match the pattern of `users`"#);
+    insta::assert_snapshot!(shown(&["users=[\"a b\"]"]), @r#"error[PAR007]: --set users: "a b" does not match the pattern of `users`"#);
+    insta::assert_snapshot!(shown(&["request-limit=1048577B"]), @"error[SVC010]: mib: the value is not a whole number of MiB; write it as 100MiB");
+    insta::assert_snapshot!(shown(&["allowed-sources=[0.0.0.0/0]", "sources-owner="]), @"error[EDG004]: 0.0.0.0/0 is the whole internet, and nobody answers for it");
+    insta::assert_snapshot!(shown(&["extra-packages=[polars]"]), @"warning[SVC003]: polars has no exact version");
+    insta::assert_snapshot!(shown(&["size=small", "request-limit=500MiB"]), @"warning[TOG004]: a body of 500MiB may need more than the 1GiB of memory that tabpy has");
 }

@@ -30,10 +30,6 @@ const GENERATED: &[(&str, Generate)] = &[
 
 type Generate = fn() -> Vec<u8>;
 
-/// Codes of components that the check of shapes is always faster to give: they guard the component
-/// where it is used without a manifest.
-const GUARDS: &[&str] = &["NET001", "SEC005", "SVC014"];
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/invalid")
 }
@@ -107,7 +103,7 @@ fn each_code_has_a_fixture() {
     let missing: Vec<_> = codes()
         .into_iter()
         .map(|code| code.code)
-        .filter(|code| !fixtures.contains(*code) && !generated.contains(code) && !GUARDS.contains(code))
+        .filter(|code| !fixtures.contains(*code) && !generated.contains(code))
         .collect();
     assert!(missing.is_empty(), "no fixture for {missing:?}");
     let known: BTreeSet<&str> = codes().into_iter().map(|code| code.code).collect();

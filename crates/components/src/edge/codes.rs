@@ -60,7 +60,7 @@ code!(
     EDG008,
     Error,
     "ports of an edge that cannot be",
-    "HTTPS and plain HTTP need different ports, both from 1 to 65535. Plain HTTP has a port only while it redirects."
+    "HTTPS and plain HTTP need different ports. Plain HTTP has a port only while it redirects."
 );
 code!(
     EDG009,

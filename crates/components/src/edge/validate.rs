@@ -173,11 +173,6 @@ fn health(said: RouteHealthSpec, at: &ManifestPath, findings: &mut Findings) -> 
 }
 
 fn check_ports(ports: &PortsSpec, redirect: bool, at: &ManifestPath, findings: &mut Findings) {
-    for (key, port) in [("https", ports.https), ("http", ports.http)] {
-        if port == Some(0) {
-            report(findings, &EDG008, &at.key(key), "there is no port 0", format!("remove `{key}` for the usual port"));
-        }
-    }
     if ports.https.is_some() && ports.https == ports.http {
         report(findings, &EDG008, &at.key("http"), "HTTPS has this port already", "give plain HTTP another one");
     }

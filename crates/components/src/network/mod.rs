@@ -78,13 +78,6 @@ pub(crate) struct ValidNetwork {
 
 const NET001: FindingCode = FindingCode {
     code: "NET001",
-    title: "a number of zones that no region has",
-    explanation: "A network spreads over 1 to 6 availability zones of its region. Two are enough for a deployment that \
-                  survives the loss of one.",
-    severity: Severity::Error,
-};
-const NET002: FindingCode = FindingCode {
-    code: "NET002",
     title: "a network in a single zone",
     explanation: "Load balancers and managed databases want two availability zones; in one zone they cannot be created. \
                   On this machine zones have no meaning.",
@@ -97,27 +90,14 @@ impl Component for Network {
     const KIND: &'static str = "network";
     const ABOUT: &'static str = "The network in which the components live, closed to everything that is not stated.";
     const EXAMPLE: &'static str = include_str!("example.yaml");
-    const CODES: &'static [&'static FindingCode] = &[&NET001, &NET002];
+    const CODES: &'static [&'static FindingCode] = &[&NET001];
     type Spec = NetworkSpec;
     type Valid = ValidNetwork;
 
     fn validate(spec: NetworkSpec, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<ValidNetwork> {
-        let at = cx.at.key("zones");
-        match spec.zones {
-            1 if !cx.is_local => {
-                report(findings, &NET002, &at, "a network in one zone holds no load balancer", "write `zones: 2`");
-            }
-            1..=6 => {}
-            other => {
-                report(
-                    findings,
-                    &NET001,
-                    &at,
-                    format!("{other} zones are not possible"),
-                    "write 1 to 6, as `zones: 2`",
-                );
-                return None;
-            }
+        if spec.zones == 1 && !cx.is_local {
+            let at = cx.at.key("zones");
+            report(findings, &NET001, &at, "a network in one zone holds no load balancer", "write `zones: 2`");
         }
         Some(ValidNetwork {
             zones: spec.zones,

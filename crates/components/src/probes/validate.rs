@@ -4,7 +4,7 @@ use super::codes::{PRB001, PRB002, PRB003, PRB004, PRB005};
 use super::schema::{Expectation, HttpProbe, ProbeScheme, ProbeSpec};
 use crate::path_rules;
 use crate::reference::ReferenceText;
-use crate::said::{OneOrMany, Scalar, nearest, reference_text, report};
+use crate::said::{OneOrMany, Scalar, nearest, reference_text, report, report_key};
 use indexmap::IndexMap;
 use model::probe::{Contrast, HttpExpectation, RequestBody, Scheme};
 use model::{ComponentName, Findings, ManifestPath, ProbeId};
@@ -98,7 +98,7 @@ fn holds(said: &IndexMap<String, OneOrMany<Scalar>>, cx: &ProbeContext<'_>, find
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "name a parameter of this manifest that is no secret".to_owned(),
             };
-            report(findings, &PRB005, &at, format!("there is no parameter `{parameter}`"), help);
+            report_key(findings, &PRB005, &at, format!("there is no parameter `{parameter}`"), help);
             continue;
         };
         holds &= wanted.clone().into_vec().into_iter().any(|wanted| match value {
@@ -141,7 +141,7 @@ fn headers(said: &HttpProbe, at: &ManifestPath, findings: &mut Findings) -> Inde
     for (name, value) in &said.headers {
         let place = at.key("headers").key(name);
         if !is_token(name) {
-            report(
+            report_key(
                 findings,
                 &PRB002,
                 &place,

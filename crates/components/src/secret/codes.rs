@@ -2,8 +2,7 @@
 
 use model::{FindingCode, Severity};
 
-pub(super) const ALL: &[&FindingCode] =
-    &[&SEC001, &SEC002, &SEC003, &SEC004, &SEC005, &SEC006, &SEC007, &SEC008, &SEC009];
+pub(super) const ALL: &[&FindingCode] = &[&SEC001, &SEC002, &SEC003, &SEC004, &SEC005, &SEC006, &SEC007, &SEC008];
 
 macro_rules! code {
     ($name:ident, $title:literal, $explanation:literal) => {
@@ -40,26 +39,25 @@ code!(
      printable ASCII characters. Passwords of a service's users hold no colon: some servers cut HTTP Basic credentials at \
      the wrong one, and nobody could log in."
 );
-code!(SEC005, "a key that is too short or too long", "A key has 16 bytes (128 bits) or more, at most 1024.");
 code!(
-    SEC006,
+    SEC005,
     "an RSA key of a length that is not made",
     "RSA keys have 2048, 3072 or 4096 bits. Shorter ones are broken, others are refused by common programs. Take \
      `ed25519` where the other side allows it."
 );
 code!(
-    SEC007,
+    SEC006,
     "a given secret that is no reference",
     "`given` says where the value is kept: `env:NAME`, an environment variable of the command, or `file:PATH`. The \
      value itself never stands in a manifest: manifests are shared, printed and kept in version control."
 );
 code!(
-    SEC008,
+    SEC007,
     "the file of a given secret cannot be named so",
     "The path after `file:` is relative to the manifest's folder and stays below it, or it is absolute."
 );
 code!(
-    SEC009,
+    SEC008,
     "a generation where it has no meaning",
     "`generation` counts how often a generated value was made anew, from 1. A given value is changed where it is kept."
 );

@@ -9,7 +9,7 @@ use crate::aws_context::AwsContext;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
 use crate::said::report;
-use codes::{SEC001, SEC002, SEC005, SEC006, SEC007, SEC008, SEC009};
+use codes::{SEC001, SEC002, SEC005, SEC006, SEC007, SEC008};
 use model::process_graph::{KeyEncoding, NodeSpec, SecretRecipe, SecretSource, SecretSpec};
 use model::text::{Atom, SecretPart};
 use model::{FindingCode, Findings, ManifestPath, Text};
@@ -39,24 +39,13 @@ impl Component for SecretComponent {
             (Some(generate), None) => {
                 let recipe = recipe(generate, &cx.at.key("generate"), findings);
                 let generation = spec.generation.unwrap_or(1);
-                if generation == 0 {
-                    let at = cx.at.key("generation");
-                    report(
-                        findings,
-                        &SEC009,
-                        &at,
-                        "generations count from 1",
-                        "write `generation: 1`, and raise it to rotate",
-                    );
-                    return None;
-                }
                 Some(ValidSecret(SecretSpec::Generated { recipe: recipe?, generation }))
             }
             (None, Some(given)) => {
                 if spec.generation.is_some() {
                     let at = cx.at.key("generation");
                     let help = "remove `generation`; change the value where it is kept, then run `landfall up`";
-                    report(findings, &SEC009, &at, "a given secret has no generation", help);
+                    report(findings, &SEC008, &at, "a given secret has no generation", help);
                 }
                 let source = source(&given, &cx.at.key("given"), findings)?;
                 (spec.generation.is_none()).then_some(ValidSecret(SecretSpec::Given { source }))
@@ -115,11 +104,6 @@ fn recipe(said: Generate, at: &ManifestPath, findings: &mut Findings) -> Option<
     match (said.password, said.key, said.ed25519, said.rsa) {
         (Some(password), None, None, None) => password.recipe(&at.key("password"), findings),
         (None, Some(key), None, None) => {
-            if !(16..=1024).contains(&key.bytes) {
-                let summary = format!("a key of {} bytes is not possible", key.bytes);
-                report(findings, &SEC005, &at.key("key").key("bytes"), summary, "write 16 to 1024, as `bytes: 32`");
-                return None;
-            }
             let encoding = match key.encoding {
                 Encoding::Hex => KeyEncoding::Hex,
                 Encoding::Base64 => KeyEncoding::Base64,
@@ -131,7 +115,7 @@ fn recipe(said: Generate, at: &ManifestPath, findings: &mut Findings) -> Option<
         (None, None, None, Some(rsa)) => {
             if ![2048, 3072, 4096].contains(&rsa.bits) {
                 let summary = format!("an RSA key of {} bits is not made", rsa.bits);
-                report(findings, &SEC006, &at.key("rsa").key("bits"), summary, "write 2048, 3072 or 4096");
+                report(findings, &SEC005, &at.key("rsa").key("bits"), summary, "write 2048, 3072 or 4096");
                 return None;
             }
             Some(SecretRecipe::Rsa { bits: rsa.bits })
@@ -154,7 +138,7 @@ fn source(said: &str, at: &ManifestPath, findings: &mut Findings) -> Option<Secr
             return Some(SecretSource::Environment(name.to_owned()));
         }
         let help = "write the name of an environment variable, as `env:DATABASE_PASSWORD`";
-        report(findings, &SEC007, at, "the text after `env:` is no name of a variable", help);
+        report(findings, &SEC006, at, "the text after `env:` is no name of a variable", help);
         return None;
     }
     if let Some(path) = said.strip_prefix("file:") {
@@ -163,10 +147,10 @@ fn source(said: &str, at: &ManifestPath, findings: &mut Findings) -> Option<Secr
             return Some(SecretSource::File(path.to_owned()));
         }
         let help = "write a path beside the manifest, as `file:secrets/licence.txt`, or an absolute one";
-        report(findings, &SEC008, at, "the path after `file:` is empty, or leaves its folder with `..` or `~`", help);
+        report(findings, &SEC007, at, "the path after `file:` is empty, or leaves its folder with `..` or `~`", help);
         return None;
     }
     let help = "write `env:NAME` or `file:PATH`; a secret itself never stands in a manifest";
-    report(findings, &SEC007, at, "a given secret is a reference to where it is kept", help);
+    report(findings, &SEC006, at, "a given secret is a reference to where it is kept", help);
     None
 }

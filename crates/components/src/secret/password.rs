@@ -48,7 +48,10 @@ impl PasswordSpec {
         let place = at.key("alphabet");
         let names: Vec<&str> = ALPHABETS.iter().map(|(name, _)| *name).collect();
         let help = format!("write one of {}, or at least ten different characters", names.join(", "));
-        if !alphabet.chars().all(|c| c.is_ascii_graphic()) {
+        let is_word = alphabet.len() < 20 && alphabet.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        if is_word && distinct.len() != alphabet.len() {
+            report(findings, &SEC004, &place, format!("there is no alphabet `{alphabet}`"), &help);
+        } else if !alphabet.chars().all(|c| c.is_ascii_graphic()) {
             report(findings, &SEC004, &place, "an alphabet has printable ASCII characters without blanks", &help);
         } else if distinct.len() != alphabet.len() {
             report(
@@ -75,9 +78,6 @@ impl PasswordSpec {
                 let enough = (ENOUGH_BITS / per_character).ceil();
                 report(findings, &SEC003, &at.key("length"), summary, format!("write `length: {enough}` or more"));
             }
-        }
-        if self.length > 1024 {
-            report(findings, &SEC003, &at.key("length"), "no program takes such a long password", "write at most 1024");
         }
         let alphabet = alphabet.to_owned();
         (findings.error_count() == before).then_some(SecretRecipe::Password { length: self.length, alphabet })

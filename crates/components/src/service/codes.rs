@@ -4,7 +4,7 @@ use model::{FindingCode, Severity};
 
 pub(super) const ALL: &[&FindingCode] = &[
     &SVC001, &SVC002, &SVC003, &SVC004, &SVC005, &SVC006, &SVC007, &SVC008, &SVC009, &SVC010, &SVC011, &SVC012,
-    &SVC013, &SVC014, &SVC015, &SVC016, &SVC017, &SVC018,
+    &SVC013, &SVC014, &SVC015, &SVC016, &SVC017,
 ];
 
 macro_rules! code {
@@ -107,28 +107,27 @@ code!(
     "Passwords of users go through HTTP Basic authentication and into files with one user a line. A colon, a blank or a \
      quote in them locks the user out of some server."
 );
-code!(SVC014, Error, "a port that does not exist", "Ports are numbers from 1 to 65535, or `any`.");
 code!(
-    SVC015,
+    SVC014,
     Error,
     "a health check that cannot be made",
     "A health check asks for a path on the service's port and counts HTTP statuses from 100 to 599. It needs a `port`, \
      and times above zero."
 );
 code!(
-    SVC016,
+    SVC015,
     Error,
     "a limit that makes no sense",
     "Times are above zero, a program gets at most an hour to stop, and nothing useful runs in less than 16 MiB."
 );
 code!(
-    SVC017,
+    SVC016,
     Error,
     "a need that cannot be met",
     "`needs` names other components of this manifest, each once; a component cannot wait for itself."
 );
 code!(
-    SVC018,
+    SVC017,
     Error,
     "a module that Python cannot have",
     "`imports` names modules as Python's import statement does, as `tabpy` or `sklearn.linear_model`."

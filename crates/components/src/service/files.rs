@@ -6,7 +6,7 @@ use super::valid::{ValidFile, Variable};
 use crate::context::ValidationContext;
 use crate::path_rules;
 use crate::reference::ReferenceText;
-use crate::said::{nearest, reference_text, report};
+use crate::said::{nearest, reference_text, report, report_key};
 use indexmap::IndexMap;
 use model::{Finding, Findings, ManifestPath, Place};
 use serde_json::{Map, Value};
@@ -47,7 +47,7 @@ fn validate_one(
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if path_rules::below(&name).is_err() || name.ends_with('/') || !name.chars().all(plain) {
         let help = "use letters, digits, `-`, `_`, `.` and `/`, as `conf.d/server.ini`";
-        report(findings, &SVC007, &at, format!("`{name}` cannot be the name of a file"), help);
+        report_key(findings, &SVC007, &at, format!("`{name}` cannot be the name of a file"), help);
     }
     let mode = said.mode.as_deref().map_or(Some(0o600), |text| mode(text, &at.key("mode"), findings));
     let (template_name, text, place) = template_text(&name, said.template, said.text, &at, cx, findings)?;
@@ -198,11 +198,11 @@ fn with_variables(
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !fits {
             let help = "use lower-case letters, digits and `-`; templates see `-` as `_`";
-            report(findings, &SVC007, &place, format!("`{key}` cannot be the name of a variable"), help);
+            report_key(findings, &SVC007, &place, format!("`{key}` cannot be the name of a variable"), help);
             continue;
         }
         if name == "parameters" || own_variables(around).iter().any(|(own, _)| *own == name) {
-            report(findings, &SVC007, &place, format!("templates have `{name}` already"), "take another name");
+            report_key(findings, &SVC007, &place, format!("templates have `{name}` already"), "take another name");
             continue;
         }
         if let Some(variable) = variable(value, &place, findings) {
@@ -268,7 +268,8 @@ fn variables(
                     }
                     None => Some((
                         format!("parameters.{parameter}"),
-                        nearest(parameter, parameters.keys().map(String::as_str)),
+                        nearest(parameter, parameters.keys().map(String::as_str))
+                            .map(|meant| format!("parameters.{meant}")),
                     )),
                 },
             }
@@ -276,7 +277,8 @@ fn variables(
             used.insert(first.to_owned(), variable.clone());
             None
         } else {
-            Some((first.to_owned(), nearest(first, given.keys().map(String::as_str).chain(["parameters"]))))
+            let known = given.keys().map(String::as_str).chain(["parameters"]);
+            Some((first.to_owned(), nearest(first, known).map(str::to_owned)))
         };
         if let Some((missing, meant)) = missing {
             let (line, range) = template::check::place_of(text, name)

@@ -1,6 +1,6 @@
 //! Checks of a service's Python environment.
 
-use super::codes::{SVC002, SVC003, SVC004, SVC005, SVC018};
+use super::codes::{SVC002, SVC003, SVC004, SVC005, SVC017};
 use super::schema::PythonSpec;
 use crate::context::ValidationContext;
 use crate::path_rules;
@@ -37,7 +37,7 @@ pub(super) fn validate(
             let place = at.key("imports").index(index);
             report(
                 findings,
-                &SVC018,
+                &SVC017,
                 &place,
                 format!("`{module}` is no module"),
                 "write it as `import` does, as `tabpy`",

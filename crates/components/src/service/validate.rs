@@ -1,6 +1,6 @@
 //! From what was said of a service to what makes sense.
 
-use super::codes::{SVC001, SVC005, SVC006, SVC012, SVC013, SVC014, SVC015, SVC016, SVC017};
+use super::codes::{SVC001, SVC005, SVC006, SVC012, SVC013, SVC014, SVC015, SVC016};
 use super::files::{self, Surroundings};
 use super::python;
 use super::schema::{HealthSpec, PortSaid, ServiceSpec, UsersSpec};
@@ -9,7 +9,7 @@ use crate::command_line;
 use crate::context::ValidationContext;
 use crate::path_rules;
 use crate::reference::{Piece, ReferenceText};
-use crate::said::{OneOrMany, Scalar, reference_text, report};
+use crate::said::{OneOrMany, Scalar, reference_text, report, report_key};
 use indexmap::IndexMap;
 use model::process_graph::{PortWish, SecretRecipe, SourceSpec};
 use model::scalar::{Duration, Size};
@@ -28,7 +28,7 @@ pub(super) fn validate(spec: ServiceSpec, cx: &ValidationContext<'_>, findings: 
         (None, None) => None,
     };
     check_limits(&spec, findings, cx);
-    let port = spec.port.and_then(|said| port(said, cx, findings));
+    let port = spec.port.map(port);
     let has_port = spec.port.is_some();
     let around = Surroundings {
         user_names: spec.users.iter().flat_map(|users| users.names.clone()).collect(),
@@ -75,26 +75,22 @@ fn check_limits(spec: &ServiceSpec, findings: &mut Findings, cx: &ValidationCont
         && memory < SMALLEST_MEMORY
     {
         let summary = format!("{memory} of memory is less than any program needs");
-        report(findings, &SVC016, &cx.at.key("memory"), summary, "write at least 16MiB, as `memory: 512MiB`");
+        report(findings, &SVC015, &cx.at.key("memory"), summary, "write at least 16MiB, as `memory: 512MiB`");
     }
     if spec.stop_grace > LONGEST_GRACE {
         let at = cx.at.key("stop-grace");
-        report(findings, &SVC016, &at, "nothing may take longer than an hour to stop", "write `stop-grace: 10s`");
+        report(findings, &SVC015, &at, "nothing may take longer than an hour to stop", "write `stop-grace: 10s`");
     }
     if spec.longest_request.is_some_and(|longest| longest.milliseconds() == 0) {
         let at = cx.at.key("longest-request");
-        report(findings, &SVC016, &at, "no request takes no time", "write `longest-request: 30s`");
+        report(findings, &SVC015, &at, "no request takes no time", "write `longest-request: 30s`");
     }
 }
 
-fn port(said: PortSaid, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<PortWish> {
+fn port(said: PortSaid) -> PortWish {
     match said {
-        PortSaid::Number(0) => {
-            report(findings, &SVC014, &cx.at.key("port"), "there is no port 0", "write `port: any` for any free one");
-            None
-        }
-        PortSaid::Number(number) => Some(PortWish::Preferably(number)),
-        PortSaid::Word(_) => Some(PortWish::Any),
+        PortSaid::Number(number) => PortWish::Preferably(number),
+        PortSaid::Word(_) => PortWish::Any,
     }
 }
 
@@ -198,7 +194,7 @@ fn environment(
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !fits {
             let help = "use letters, digits and `_`, as `DATABASE_URL`";
-            report(findings, &SVC006, &place, format!("`{name}` cannot be the name of a variable"), help);
+            report_key(findings, &SVC006, &place, format!("`{name}` cannot be the name of a variable"), help);
         }
         if let Some(text) = reference_text(&value.into_text()) {
             environment.insert(name, text);
@@ -232,9 +228,6 @@ fn users(said: UsersSpec, at: &ManifestPath, findings: &mut Findings) -> Option<
             seen.insert(name.to_lowercase(), place);
         }
     }
-    if said.generation == 0 {
-        report(findings, &SVC016, &at.key("generation"), "generations count from 1", "write `generation: 1`");
-    }
     let recipe = said.password.recipe(&at.key("password"), findings);
     if let Some(SecretRecipe::Password { alphabet, .. }) = &recipe
         && let Some(bad) = alphabet.chars().find(|c| ":\"'\\".contains(*c))
@@ -255,24 +248,24 @@ fn users(said: UsersSpec, at: &ManifestPath, findings: &mut Findings) -> Option<
 fn health(said: HealthSpec, has_port: bool, at: &ManifestPath, findings: &mut Findings) -> Option<ValidHealth> {
     let before = findings.error_count();
     if !has_port {
-        report(findings, &SVC015, at, "there is no port to ask", "give the service a `port`, for example `port: any`");
+        report(findings, &SVC014, at, "there is no port to ask", "give the service a `port`, for example `port: any`");
     }
     if let Err(why) = path_rules::url_path(&said.path) {
         let summary = format!("the path `{}` {why}", said.path);
-        report(findings, &SVC015, &at.key("path"), summary, "write it from the root, as `/health`");
+        report(findings, &SVC014, &at.key("path"), summary, "write it from the root, as `/health`");
     }
     let statuses = said.status.into_vec();
     if statuses.is_empty() {
-        report(findings, &SVC015, &at.key("status"), "no status counts as healthy", "write `status: [200]`");
+        report(findings, &SVC014, &at.key("status"), "no status counts as healthy", "write `status: [200]`");
     }
     for status in statuses.iter().filter(|status| !(100..=599).contains(*status)) {
-        report(findings, &SVC015, &at.key("status"), format!("there is no HTTP status {status}"), "write 100 to 599");
+        report(findings, &SVC014, &at.key("status"), format!("there is no HTTP status {status}"), "write 100 to 599");
     }
     if said.timeout.milliseconds() == 0 || said.interval.milliseconds() == 0 {
-        report(findings, &SVC015, at, "its `timeout` and `interval` are above zero", "write `timeout: 60s`");
+        report(findings, &SVC014, at, "its `timeout` and `interval` are above zero", "write `timeout: 60s`");
     } else if said.interval > said.timeout {
         let summary = format!("it is asked every {} but must answer within {}", said.interval, said.timeout);
-        report(findings, &SVC015, &at.key("interval"), summary, "write an interval below the timeout, as `5s`");
+        report(findings, &SVC014, &at.key("interval"), summary, "write an interval below the timeout, as `5s`");
     }
     (findings.error_count() == before).then_some(ValidHealth { path: said.path, statuses, timeout: said.timeout })
 }
@@ -283,13 +276,13 @@ fn needs(said: &[String], cx: &ValidationContext<'_>, findings: &mut Findings) -
         let at = cx.at.key("needs").index(index);
         match ComponentName::new(name.clone()) {
             Err(error) => {
-                report(findings, &SVC017, &at, format!("`{name}` is no component's name: {error}"), "name a component");
+                report(findings, &SVC016, &at, format!("`{name}` is no component's name: {error}"), "name a component");
             }
             Ok(need) if need == *cx.name => {
-                report(findings, &SVC017, &at, "a component cannot wait for itself", "remove it");
+                report(findings, &SVC016, &at, "a component cannot wait for itself", "remove it");
             }
             Ok(need) if needs.iter().any(|(known, _)| *known == need) => {
-                report(findings, &SVC017, &at, format!("`{name}` is needed twice"), "remove one of them");
+                report(findings, &SVC016, &at, format!("`{name}` is needed twice"), "remove one of them");
             }
             Ok(need) => needs.push((need, at)),
         }

@@ -1,0 +1,9 @@
+//! The kinds of components, seen from outside: what they refuse, and what they become.
+
+mod edge;
+mod examples;
+mod probes;
+mod registry;
+mod secret;
+mod service;
+mod support;
