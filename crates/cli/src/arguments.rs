@@ -6,9 +6,11 @@ use std::path::PathBuf;
 /// Turns one manifest of a self-hosted data application into a running, private, proved deployment
 #[derive(Debug, Parser)]
 #[command(name = "landfall", version, max_term_width = 100, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Start with `landfall up blueprints/tabpy`, or `landfall init tabpy` for a manifest of your own.\n\
+#[command(
+    after_help = "Start with `landfall up blueprints/tabpy`, or `landfall init tabpy` for a manifest of your own.\n\
                         Exit codes: 0 ok, 2 invalid, 5 refused before a change, 7 failed, 8 verification failed; \
-                        all of them in docs/reference/commands.md.")]
+                        all of them in docs/reference/commands.md."
+)]
 pub(crate) struct CommandLine {
     #[command(flatten)]
     pub(crate) output: OutputArguments,
@@ -64,6 +66,8 @@ pub(crate) enum Verb {
     Schema,
     /// Look at this machine: is everything there that deployments need?
     Doctor,
+    /// Prove from a CloudFormation template who can reach whom
+    Prove(ProveArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -252,4 +256,44 @@ pub(crate) struct ExplainArguments {
     /// Give a parameter a value (can be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// A CloudFormation template in YAML or JSON
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub(crate) template: PathBuf,
+    /// From whom: internet, a block as 203.0.113.0/24, or a resource's logical id
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
+    /// To whom: a resource's logical id, with :PORT for one port; internet; a block
+    #[arg(long, value_name = "TARGET[:PORT]")]
+    pub(crate) to: Option<String>,
+    /// What the answer must be; anything else is exit code 3
+    #[arg(long, value_enum, value_name = "ANSWER", requires = "to")]
+    pub(crate) expect: Option<ProofExpectation>,
+    /// Give a template parameter a value, or `?` for any value (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) parameter: Vec<String>,
+    /// Print the report in another form
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "json")]
+    pub(crate) format: Option<ProofFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProofExpectation {
+    /// Every packet of the class gets through
+    Reachable,
+    /// No packet gets through
+    Unreachable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProofFormat {
+    /// For people
+    Text,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// A picture of the matrix
+    Svg,
 }

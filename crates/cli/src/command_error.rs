@@ -17,6 +17,8 @@ pub(crate) enum CommandError {
     VerifyFailed,
     /// Findings about the manifest that were printed already.
     Reported,
+    /// A proof did not come out as expected; the report was printed already.
+    NotProved,
     /// Warnings under `--strict`; they were printed already.
     Strict,
     /// The user stopped it; what was done stays.
@@ -42,7 +44,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Findings(..) | Self::Reported | Self::Usage { .. } => ExitCode::Invalid,
-            Self::Strict => ExitCode::Findings,
+            Self::Strict | Self::NotProved => ExitCode::Findings,
             Self::VerifyFailed => ExitCode::VerifyFailed,
             Self::Interrupted => ExitCode::Interrupted,
             Self::BrokenPipe => ExitCode::Ok,

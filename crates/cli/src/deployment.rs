@@ -144,7 +144,7 @@ pub(crate) async fn lease(
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     // A second call finds it in place, which is what is wanted.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| CommandError::Fault(Fault::new(FaultKind::Permanent, "starting threads", error)))?;
     runtime.block_on(work)

@@ -87,13 +87,15 @@ pub(crate) fn find(path: Option<&Path>) -> Result<PathBuf, CommandError> {
         let help = "name a manifest or its directory, or write one with `landfall init tabpy`";
         return Err(CommandError::usage(message, help));
     }
-    std::path::absolute(&file).map_err(|error| CommandError::usage(format!("{}: {error}", file.display()), "name another"))
+    std::path::absolute(&file)
+        .map_err(|error| CommandError::usage(format!("{}: {error}", file.display()), "name another"))
 }
 
 /// Files larger than this are not read at all; the compiler's own limit is far lower and says more.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+/// Reads a file that the user named.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
     let refuse = |why: String| CommandError::usage(format!("cannot read {}: {why}", path.display()), "name a file");
     let facts = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
     if !facts.is_file() {

@@ -39,7 +39,8 @@ pub(crate) fn run(console: &Console) -> Result<(), CommandError> {
         None => console.line(&note("uv is not on the path; venv and pip are used, which takes longer"))?,
     }
     if !usable.iter().any(|python| python.has_venv || has_uv) {
-        console.line(&bad("no Python that can make environments", "apt install python3 python3-venv, or install uv"))?;
+        console
+            .line(&bad("no Python that can make environments", "apt install python3 python3-venv, or install uv"))?;
     }
     match facts.free_cache_bytes {
         Some(bytes) if bytes < LITTLE_SPACE => {

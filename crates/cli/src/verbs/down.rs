@@ -38,8 +38,7 @@ async fn take_down(existing: &Existing, arguments: &DownArguments, console: &Con
     let lease = lease(target, "down", arguments.wait, console).await?;
     let mut journal = Journal::open(target.home().journal()).map_err(CommandError::Preflight)?;
     let nothing = Digest::of_bytes(b"");
-    let request =
-        Request { deployment: name, environment: compiler::LOCAL, manifest: &nothing, desired: None };
+    let request = Request { deployment: name, environment: compiler::LOCAL, manifest: &nothing, desired: None };
     let plan = propose(&request, journal.state(), target).await.map_err(CommandError::Preflight)?;
     if !is_settled(&plan, journal.state()) {
         let view = ProgressView::new(console.json, console.quiet, console.stderr_is_terminal);
@@ -55,7 +54,9 @@ async fn take_down(existing: &Existing, arguments: &DownArguments, console: &Con
     if !left.is_empty() {
         let shown = serde_json::to_string(&left).unwrap_or_default();
         let fault = Fault::new(FaultKind::NeedsPerson, format!("proving that nothing of {name} is left"), shown);
-        return Err(CommandError::Fault(fault.help("look at what is named, remove it, and type `landfall down` again")));
+        return Err(CommandError::Fault(
+            fault.help("look at what is named, remove it, and type `landfall down` again"),
+        ));
     }
     let kept = target.kept(removal);
     if console.json {
@@ -66,7 +67,8 @@ async fn take_down(existing: &Existing, arguments: &DownArguments, console: &Con
         return Ok(());
     }
     let steps = plan.steps.len();
-    console.line(&paint(GOOD, format!("{name} is down: {steps} parts removed; no process and no file of it is left.")))?;
+    console
+        .line(&paint(GOOD, format!("{name} is down: {steps} parts removed; no process and no file of it is left.")))?;
     for path in &kept {
         console.line(&format!("  kept as you asked: {}", path.display()))?;
     }

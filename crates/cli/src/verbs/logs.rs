@@ -46,7 +46,10 @@ fn chosen(logs: &[LogFile], wanted: &[String]) -> Result<Vec<LogFile>, CommandEr
         if !is_known || (name != "supervisor" && ComponentName::new(name.clone()).is_err()) {
             let mut known: Vec<String> = logs.iter().map(owner).collect();
             known.dedup();
-            return Err(CommandError::usage(format!("there is no log of `{name}`"), format!("there are logs of: {}", known.join(", "))));
+            return Err(CommandError::usage(
+                format!("there is no log of `{name}`"),
+                format!("there are logs of: {}", known.join(", ")),
+            ));
         }
     }
     Ok(logs.iter().filter(|log| wanted.is_empty() || wanted.contains(&owner(log))).cloned().collect())
@@ -54,8 +57,14 @@ fn chosen(logs: &[LogFile], wanted: &[String]) -> Result<Vec<LogFile>, CommandEr
 
 fn print(log: &LogFile, line: &str, several: bool, console: &Console) -> Result<(), CommandError> {
     if console.json {
-        crate::views::progress::print_json_line(&serde_json::json!({ "version": 1, "event": "log", "component": owner(log), "line": line }));
+        crate::views::progress::print_json_line(
+            &serde_json::json!({ "version": 1, "event": "log", "component": owner(log), "line": line }),
+        );
         return Ok(());
     }
-    if several { console.line(&format!("{} {line}", paint(HINT, format!("{:<12}", owner(log))))) } else { console.line(line) }
+    if several {
+        console.line(&format!("{} {line}", paint(HINT, format!("{:<12}", owner(log)))))
+    } else {
+        console.line(line)
+    }
 }

@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod outputs;
 pub(crate) mod plan;
+pub(crate) mod prove;
 pub(crate) mod reference;
 pub(crate) mod status;
 pub(crate) mod supervise;

@@ -25,8 +25,7 @@ pub(crate) fn run(
         manifest: &application.digest,
         desired: Some(&graph),
     };
-    let plan =
-        block_on(async { propose(&request, &state, &target).await.map_err(CommandError::Preflight) })?;
+    let plan = block_on(async { propose(&request, &state, &target).await.map_err(CommandError::Preflight) })?;
     if console.json {
         return console.document(&plan);
     }

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 pub(crate) fn run(console: &Console) -> Result<(), CommandError> {
     let mut command = CommandLine::command();
     command.build();
-    let commands: Vec<Value> =
-        command.get_subcommands_mut().filter(|verb| !verb.is_hide_set()).map(describe).collect();
+    let commands: Vec<Value> = command.get_subcommands_mut().filter(|verb| !verb.is_hide_set()).map(describe).collect();
     let codes: Vec<Value> = compiler::codes()
         .into_iter()
         .map(|code| {

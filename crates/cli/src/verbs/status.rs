@@ -44,9 +44,10 @@ pub(crate) fn run(arguments: &DeploymentArguments, console: &Console) -> Result<
 /// Whether everything that should run does.
 fn is_healthy(existing: &Existing, status: &Status) -> bool {
     let programs_ready = status.programs.values().all(|program| program.phase == Phase::Ready);
-    let expected = existing.record.as_ref().map_or(0, |record| {
-        record.graph.nodes.values().filter(|node| node.spec.is_running_part()).count()
-    });
+    let expected = existing
+        .record
+        .as_ref()
+        .map_or(0, |record| record.graph.nodes.values().filter(|node| node.spec.is_running_part()).count());
     existing.record.is_some() && programs_ready && status.programs.len() + status.edges.len() == expected
 }
 
@@ -86,7 +87,8 @@ fn show(existing: &Existing, status: &Status, console: &Console) -> Result<(), C
     let edges = status.edges.iter().map(|(node, edge)| edge_row(node.as_str(), edge));
     let rows: Vec<Vec<String>> = programs.chain(edges).collect();
     if !rows.is_empty() {
-        console.text(&columns(&["  part", "state", "ports", "pid", "up for", "restarts", "memory", "last end"], rows))?;
+        console
+            .text(&columns(&["  part", "state", "ports", "pid", "up for", "restarts", "memory", "last end"], rows))?;
     }
     if let Some(supervisor) = &status.supervisor {
         let line = format!(

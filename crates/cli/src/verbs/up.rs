@@ -167,6 +167,8 @@ pub(crate) fn conclude_run(ending: Ending, failed: Vec<(model::StepId, Fault)>) 
 
 fn next_steps(manifest: &Path, name: &str) -> String {
     let shown = crate::surroundings::readable(manifest);
-    format!("\nIt goes on running. Edit {shown} and type `landfall up` again to change it; `landfall status {name}`, \
-             `logs`, `verify` and `down` work from any shell.")
+    format!(
+        "\nIt goes on running. Edit {shown} and type `landfall up` again to change it; `landfall status {name}`, \
+             `logs`, `verify` and `down` work from any shell."
+    )
 }

@@ -30,7 +30,11 @@ fn text(error: &CommandError) -> Option<String> {
         CommandError::Fault(fault) => Some(fault_text("error", fault)),
         CommandError::Usage { message, help } => Some(with_help(format!("{} {message}", label("error")), help)),
         CommandError::Interrupted => Some("Interrupted; type the same command again to go on.".to_owned()),
-        CommandError::VerifyFailed | CommandError::Reported | CommandError::Strict | CommandError::BrokenPipe => None,
+        CommandError::VerifyFailed
+        | CommandError::Reported
+        | CommandError::NotProved
+        | CommandError::Strict
+        | CommandError::BrokenPipe => None,
     }
 }
 
@@ -66,9 +70,11 @@ fn document(error: &CommandError) -> Option<Value> {
         CommandError::Preflight(fault) | CommandError::Fault(fault) => json!({ "fault": fault }),
         CommandError::Usage { message, help } => json!({ "usage": { "message": message, "help": help } }),
         CommandError::Interrupted => json!({ "interrupted": true }),
-        CommandError::VerifyFailed | CommandError::Reported | CommandError::Strict | CommandError::BrokenPipe => {
-            return None;
-        }
+        CommandError::VerifyFailed
+        | CommandError::Reported
+        | CommandError::NotProved
+        | CommandError::Strict
+        | CommandError::BrokenPipe => return None,
     };
     Some(json!({ "version": 1, "event": "error", "exit_code": error.exit_code() as u8, "error": body }))
 }

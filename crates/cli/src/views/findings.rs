@@ -24,7 +24,8 @@ fn style(choice: anstream::ColorChoice, is_terminal: bool) -> Style {
 /// The line below a report: `2 errors, 1 warning`.
 pub(crate) fn count(findings: &model::Findings) -> String {
     let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let named = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
+    let named =
+        |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
     let parts = [
         named(of(model::Severity::Error), "error"),
         named(of(model::Severity::Warning), "warning"),

@@ -22,7 +22,10 @@ pub(crate) fn text(plan: &DeploymentPlan, verbose: bool) -> String {
 pub(crate) fn headline(plan: &DeploymentPlan) -> String {
     let name = paint(BOLD, &plan.deployment);
     if plan.steps.is_empty() {
-        return format!("Plan for {name} ({}): nothing to do; all {} parts are as they should be.", plan.environment, plan.unchanged);
+        return format!(
+            "Plan for {name} ({}): nothing to do; all {} parts are as they should be.",
+            plan.environment, plan.unchanged
+        );
     }
     let count = |action| plan.steps.iter().filter(|step| step.action == action).count();
     let parts: Vec<String> = [
@@ -32,7 +35,9 @@ pub(crate) fn headline(plan: &DeploymentPlan) -> String {
         (Action::Delete, "to remove"),
     ]
     .into_iter()
-    .filter_map(|(action, words)| Some(count(action)).filter(|count| *count > 0).map(|count| format!("{count} {words}")))
+    .filter_map(|(action, words)| {
+        Some(count(action)).filter(|count| *count > 0).map(|count| format!("{count} {words}"))
+    })
     .collect();
     let unchanged = match plan.unchanged {
         0 => String::new(),
