@@ -6,7 +6,7 @@
 //! `#! --values TEXT` (with `\n` between lines), `#! VARIABLE=value`, `#! file NAME TEXT`.
 
 use crate::support::{MemoryFiles, TODAY, text_of};
-use compiler::{Compilation, Options, Target, ValuesFile, codes, compile, lower_to_aws};
+use compiler::{Compilation, Options, Target, ValuesFile, codes, compile, lower_to_aws, render_templates};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,22 @@ const GENERATED: &[(&str, Generate)] = &[
         format!("landfall: 1\nname: shop\ncomponents: {{ net: {{ kind: network }} }}\n{keys}").into_bytes()
     }),
     ("AWS005", || {
-        let text = "#".repeat(20 << 10);
+        // Text that no compression makes small.
+        let text: String =
+            (0_u32..4096).map(|number| format!("{:08x}", number.wrapping_mul(2_654_435_761) ^ number << 7)).collect();
         format!(
             "#! --env production\nlandfall: 1\nname: shop\nenvironments:\n  production: {{ target: aws, account: \"123456789012\", \
              region: eu-central-1 }}\ncomponents:\n  app: {{ kind: service, command: [app], files: {{ a: {{ text: \"{text}\" }} }} }}\n"
+        )
+        .into_bytes()
+    }),
+    ("TPL001", || {
+        let sources: String = (0..61).map(|number| format!("10.0.{number}.0/24, ")).collect();
+        format!(
+            "#! --env production\nlandfall: 1\nname: shop\nenvironments:\n  production: {{ target: aws, account: \"123456789012\", \
+             region: eu-central-1 }}\ncomponents:\n  app: {{ kind: service, command: [app], port: 80 }}\n  web: {{ kind: edge, domain: \
+             shop.example.org, redirect: false, routes: {{ /: app }}, allow: {{ owner: ops, review-by: \"2027-01-31\", sources: \
+             [{sources}] }} }}\n"
         )
         .into_bytes()
     }),
@@ -70,7 +82,9 @@ fn compile_fixture(bytes: &[u8]) -> Compilation {
     }
     let mut compilation = compile("landfall.yaml", bytes, &options);
     if let Some(application) = compilation.application.as_ref().filter(|it| it.environment.target == Target::Aws) {
-        let _ = lower_to_aws(application, &mut compilation.findings);
+        if let Some(deployment) = lower_to_aws(application, &mut compilation.findings) {
+            let _ = render_templates(&deployment, &mut compilation.findings);
+        }
     }
     compilation
 }
