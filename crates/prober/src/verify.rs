@@ -5,9 +5,9 @@ use crate::ask::Asker;
 use crate::redactor::Redactor;
 use crate::restart::until_good;
 use engine::ports::{Clock, Running};
-use futures_util::StreamExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use model::ProbeId;
 use model::probe::{Probe, Question, RequestBody};
 use model::verification::{ProbeResult, Verdict, VerificationReport};
@@ -54,7 +54,7 @@ pub async fn verify<R: Running>(
     let mut findings = Findings { chosen: &chosen, asker: &asker, known: BTreeMap::new(), on_result };
 
     let (disruptive, harmless): (Vec<&Probe>, Vec<&Probe>) = chosen.iter().partition(|probe| probe.is_disruptive());
-    let asked = harmless.into_iter().map(|probe| timed(&asker, probe));
+    let asked: Vec<_> = harmless.into_iter().map(|probe| timed(&asker, probe)).collect();
     let mut answers = stream::iter(asked).buffer_unordered(options.parallelism.max(1));
     while let Some((probe, answer, took)) = answers.next().await {
         findings.add(probe, answer, took);
@@ -68,10 +68,13 @@ pub async fn verify<R: Running>(
     VerificationReport { started_at, results: findings.into_results() }
 }
 
-async fn timed<'p, R: Running>(asker: &Asker<'_, R>, probe: &'p Probe) -> (&'p Probe, Answer, Duration) {
-    let begun = Instant::now();
-    let answer = asker.ask(&probe.question).await;
-    (probe, answer, begun.elapsed())
+fn timed<'p, R: Running>(asker: &'p Asker<'_, R>, probe: &'p Probe) -> BoxFuture<'p, (&'p Probe, Answer, Duration)> {
+    async move {
+        let begun = Instant::now();
+        let answer = asker.ask(&probe.question).await;
+        (probe, answer, begun.elapsed())
+    }
+    .boxed()
 }
 
 /// After a restart, what held before must hold again: a program that is back is worth little as long

@@ -145,11 +145,10 @@ fn an_impossible_event_is_not_written() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }
 
-/// The body of the next test, in a process of its own, where a file may not grow beyond 16 KiB.
+/// The body of the next test, in a process of its own, where files may not grow. Alone it does nothing.
 #[test]
-#[ignore = "started by a_full_disk_is_a_fault_and_leaves_whole_lines"]
 fn on_a_full_disk() {
-    let path = PathBuf::from(std::env::var_os("LANDFALL_TEST_JOURNAL").unwrap());
+    let Some(path) = std::env::var_os("LANDFALL_TEST_JOURNAL").map(PathBuf::from) else { return };
     let target = FakeTarget::default();
     let mut journal = Journal::open(&path).unwrap();
     let fault = block_on(bring(Some(&sample()), &target, &mut journal, &|_| {})).unwrap_err();
@@ -170,8 +169,7 @@ fn a_full_disk_is_a_fault_and_leaves_whole_lines() {
     let whole = written(&path).len() / 512;
     for blocks in [0, 1, whole / 2, whole - 1] {
         let (_folder, path) = folder();
-        let script =
-            format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" --exact journal::on_a_full_disk --ignored"#);
+        let script = format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" --exact journal::on_a_full_disk"#);
         let status = std::process::Command::new("sh")
             .args(["-c", &script])
             .arg(std::env::current_exe().unwrap())

@@ -185,3 +185,14 @@ fn a_silent_step_says_that_it_is_still_at_work() {
     let text = std::fs::read_to_string(folder.path().join("journal.jsonl")).unwrap();
     assert!(!text.contains("step_progress"), "progress is for views only");
 }
+
+/// A command may run it on any thread.
+#[test]
+fn a_run_can_move_between_threads() {
+    fn is_send<T: Send>(future: T) {
+        drop(future);
+    }
+    let (_folder, mut journal) = journal();
+    let (target, graph) = (FakeTarget::default(), sample());
+    is_send(bring(Some(&graph), &target, &mut journal, &|_| {}));
+}

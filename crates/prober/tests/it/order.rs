@@ -102,3 +102,13 @@ async fn twenty_five_probes_take_less_than_a_second() {
     let order: Vec<&str> = report.results.iter().map(|result| result.probe.as_str()).collect();
     assert_eq!(order, names, "in the order of declaration");
 }
+
+/// A command may verify on any thread.
+#[tokio::test]
+async fn a_verification_can_move_between_threads() {
+    fn is_send<T: Send>(future: T) {
+        drop(future);
+    }
+    let (_server, deployment) = deployment().await;
+    is_send(verify(&[good("health")], &deployment, &Options::new(&SystemClock), &|_| {}));
+}
