@@ -4,20 +4,23 @@ use crate::activity::{Activity, Verdict};
 use crate::proxy::{self, MAXIMUM_HEADER, Peer, Proxy};
 use crate::redirect;
 use crate::stream::Watched;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::rt::{Read, Write};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// Bytes that an HTTP/2 stream and connection may send ahead of what backends take.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -51,19 +54,11 @@ const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// Serves HTTPS on a connection until it ends. Who speaks plain HTTP here by mistake is sent to HTTPS.
 pub(crate) async fn serve_https(proxy: Arc<Proxy>, stream: TcpStream, address: SocketAddr, counted: Counted) {
-    let begin = async {
-        let mut first = [0];
-        stream.peek(&mut first).await.ok().filter(|count| *count > 0)?;
-        if first[0] != HANDSHAKE_RECORD {
-            return Some(Err(stream));
-        }
-        let acceptor = TlsAcceptor::from(Arc::clone(&proxy.settings().tls));
-        acceptor.accept(stream).await.ok().map(Ok)
-    };
-    let begin = tokio::time::timeout(proxy.settings().limits.header_timeout, begin);
-    let stream = match proxy.draining.run_until_cancelled(begin).await {
-        Some(Ok(Some(Ok(stream)))) => stream,
-        Some(Ok(Some(Err(plain)))) => return redirect::serve(proxy.clone(), plain, address, counted).await,
+    let opening = tokio::time::timeout(proxy.settings().limits.header_timeout, open(&proxy, stream));
+    let stream = match proxy.draining.run_until_cancelled(opening).await {
+        Some(Ok(Ok(Opening::Tls(stream)))) => stream,
+        Some(Ok(Ok(Opening::Plain(stream)))) => return redirect::serve(proxy.clone(), stream, address, counted).await,
+        // Too slow, no TLS that we speak, or no time left.
         _ => return,
     };
     let is_http1 = stream.get_ref().1.alpn_protocol() != Some(b"h2");
@@ -79,7 +74,26 @@ pub(crate) async fn serve_https(proxy: Arc<Proxy>, stream: TcpStream, address: S
     drive(&proxy, &activity, connection).await;
 }
 
-fn protocol(is_http1: bool) -> auto::Builder<TokioExecutor> {
+/// What a client begins with.
+enum Opening {
+    Tls(Box<TlsStream<TcpStream>>),
+    Plain(TcpStream),
+}
+
+async fn open(proxy: &Proxy, stream: TcpStream) -> io::Result<Opening> {
+    let mut first = [0];
+    match stream.peek(&mut first).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ if first[0] != HANDSHAKE_RECORD => Ok(Opening::Plain(stream)),
+        _ => {
+            let acceptor = TlsAcceptor::from(Arc::clone(&proxy.settings().tls));
+            Ok(Opening::Tls(Box::new(acceptor.accept(stream).await?)))
+        }
+    }
+}
+
+/// What hyper is told for each connection.
+pub(crate) fn protocol(is_http1: bool) -> auto::Builder<TokioExecutor> {
     let builder = auto::Builder::new(TokioExecutor::new());
     let mut builder = if is_http1 { builder.http1_only() } else { builder.http2_only() };
     // The watchdog knows better than hyper's own timer, which takes an idle connection for a slow header.
@@ -96,44 +110,19 @@ fn protocol(is_http1: bool) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// A hyper connection that can be asked to end.
-pub(crate) trait Graceful: Future {
-    /// Takes no new request; ends when those in flight are answered.
-    fn end_gracefully(self: std::pin::Pin<&mut Self>);
-}
-
-impl<I, S, B> Graceful for auto::UpgradeableConnection<'_, I, S, TokioExecutor>
-where
-    Self: Future,
-    S: hyper::service::Service<http::Request<Incoming>, Response = http::Response<B>>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+/// Polls a connection to its end and ends it when it is idle, stalled or no longer wanted.
+pub(crate) async fn drive<I, S, B>(
+    proxy: &Proxy,
+    activity: &Activity,
+    mut connection: Pin<&mut auto::UpgradeableConnection<'_, I, S, TokioExecutor>>,
+) where
+    I: Read + Write + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    B: hyper::body::Body + Send + 'static,
+    B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    fn end_gracefully(self: std::pin::Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<I, S, B> Graceful for http1::Connection<I, S>
-where
-    Self: Future,
-    S: hyper::service::HttpService<Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: hyper::body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn end_gracefully(self: std::pin::Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// Polls a connection to its end and ends it when it is idle, stalled or no longer wanted.
-pub(crate) async fn drive<C: Graceful>(proxy: &Proxy, activity: &Activity, mut connection: std::pin::Pin<&mut C>) {
     let mut ending = false;
     loop {
         let verdict = activity.judge(&proxy.settings().limits);
@@ -141,7 +130,7 @@ pub(crate) async fn drive<C: Graceful>(proxy: &Proxy, activity: &Activity, mut c
             Verdict::Stalled => return,
             Verdict::Idle if ending => return,
             Verdict::Idle => {
-                connection.as_mut().end_gracefully();
+                connection.as_mut().graceful_shutdown();
                 ending = true;
                 DRAIN_STEP
             }
@@ -151,7 +140,7 @@ pub(crate) async fn drive<C: Graceful>(proxy: &Proxy, activity: &Activity, mut c
             _ = connection.as_mut() => return,
             () = proxy.ended.cancelled() => return,
             () = proxy.draining.cancelled(), if !ending => {
-                connection.as_mut().end_gracefully();
+                connection.as_mut().graceful_shutdown();
                 ending = true;
             }
             () = tokio::time::sleep(pause) => {}

@@ -5,12 +5,11 @@ use crate::activity::Activity;
 use crate::connection::{self, Counted};
 use crate::download::Download;
 use crate::problem::Problem;
-use crate::proxy::{self, MAXIMUM_HEADER, Proxy};
+use crate::proxy::{self, Proxy};
 use crate::stream::Watched;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
@@ -28,9 +27,9 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, address: SocketA
         let response = answer(&shared, address, &request);
         async move { Ok::<_, Infallible>(response) }
     });
-    let mut builder = http1::Builder::new();
-    builder.header_read_timeout(None).max_buf_size(MAXIMUM_HEADER).keep_alive(false);
-    let connection = pin!(builder.serve_connection(io, service));
+    let mut builder = connection::protocol(true);
+    builder.http1().keep_alive(false);
+    let connection = pin!(builder.serve_connection_with_upgrades(io, service));
     connection::drive(&proxy, &activity, connection).await;
 }
 
