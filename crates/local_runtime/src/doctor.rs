@@ -48,7 +48,7 @@ pub async fn toolchain_facts(folders: &UserFolders, variables: &Variables) -> To
         pythons,
         uv: variables.find_programs("uv").into_iter().next(),
         authority: Some(authority::certificate_file(folders)).filter(|path| path.exists()),
-        free_cache_bytes: free.map(|facts| u64::from(facts.blocks_available()) * u64::from(facts.fragment_size())),
+        free_cache_bytes: free.map(|facts| facts.blocks_available() * facts.fragment_size()),
         proxies: proxies.into_iter().filter(|name| variables.get(name).is_some()).map(str::to_owned).collect(),
     }
 }

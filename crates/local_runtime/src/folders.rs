@@ -2,6 +2,7 @@
 
 use crate::Variables;
 use model::{ComponentName, DeploymentName, Digest, Fault, FaultKind, NodeId};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The folders of one user.
@@ -34,7 +35,7 @@ impl UserFolders {
                 })
         };
         let runtime = absolute("XDG_RUNTIME_DIR")
-            .filter(|path| path.is_dir())
+            .filter(|path| is_own_folder(path))
             .map_or_else(temporary_sockets, |path| path.join("landfall"));
         Ok(Self {
             state: folder("XDG_STATE_HOME", ".local/state")?,
@@ -58,7 +59,7 @@ impl UserFolders {
 
     /// The lock that is held while ports are claimed.
     pub(crate) fn ports_lock(&self) -> PathBuf {
-        self.state.join(".ports.lock")
+        self.cache.join(".ports.lock")
     }
 }
 
@@ -210,6 +211,12 @@ impl Home {
     pub(crate) fn sockets(&self) -> &Path {
         &self.sockets
     }
+}
+
+/// Whether a path is a folder of this user: root by way of `sudo` may have somebody else's variables.
+pub(crate) fn is_own_folder(path: &Path) -> bool {
+    let us = nix::unistd::geteuid().as_raw();
+    std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir() && facts.uid() == us)
 }
 
 /// Where control sockets lie for users without a runtime folder.

@@ -28,7 +28,7 @@ pub use authority::certificate_file as authority_certificate;
 pub use doctor::{PythonFacts, ToolchainFacts, toolchain_facts};
 pub use folders::{Home, UserFolders};
 pub use follow::{Follower, last_lines};
-pub use ownership::STATE_VERSION;
+pub use ownership::{STATE_VERSION, deployments};
 pub use removal::{Leftovers, Removal};
 pub use source::folder_digest;
 pub use status::{FilledOutput, LogFile, OutputValue, Status, SupervisorFacts};

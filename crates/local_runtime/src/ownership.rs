@@ -1,9 +1,10 @@
 //! Whose a deployment's folder is: the version of its layout and the manifest that made it.
 
 use crate::disk;
-use crate::folders::Home;
-use model::{Fault, FaultKind};
+use crate::folders::{Home, UserFolders};
+use model::{DeploymentName, Fault, FaultKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The version of the layout of a deployment's folder.
@@ -12,6 +13,24 @@ pub const STATE_VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 struct Owner {
     manifest: PathBuf,
+}
+
+/// The deployments of a user, with the manifest of each where it is known.
+///
+/// # Errors
+/// When the folder of deployments cannot be read.
+pub fn deployments(folders: &UserFolders) -> Result<BTreeMap<DeploymentName, Option<PathBuf>>, Fault> {
+    let entries = match std::fs::read_dir(&folders.state) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(disk::io_fault("looking into", &folders.state, &error)),
+    };
+    let named = entries.flatten().filter_map(|entry| DeploymentName::new(entry.file_name().into_string().ok()?).ok());
+    let known = |name: DeploymentName| {
+        let manifest = recorded_manifest(&folders.home(&name)).ok().flatten();
+        (name, manifest)
+    };
+    Ok(named.map(known).collect())
 }
 
 /// Refuses a folder that a newer version wrote.

@@ -2,11 +2,13 @@
 
 use model::NodeId;
 use nix::errno::Errno;
+use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid, getppid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// The variable that marks every process of a deployment; its value is the deployment's folder.
@@ -122,6 +124,21 @@ pub(crate) fn group_lives(group: i32) -> bool {
         Err(Errno::ESRCH) => false,
         // Ended processes that nobody has waited for count as members too, so look closer.
         _ => Process::all().iter().any(|process| process.group == group && !process.is_zombie()),
+    }
+}
+
+/// Lets the kernel kill a process that is about to be started when the thread that starts it dies,
+/// however it dies.
+#[expect(unsafe_code, reason = "the only way to run something between fork and exec")]
+pub(crate) fn die_with_parent(command: &mut tokio::process::Command) {
+    let parent = getpid();
+    // SAFETY: the closure only makes system calls that are allowed between fork and exec, and allocates nothing.
+    unsafe {
+        command.pre_exec(move || {
+            prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // The parent may have died before the line above.
+            if getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        });
     }
 }
 

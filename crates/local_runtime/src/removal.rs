@@ -61,10 +61,14 @@ impl LocalTarget {
         self.stop_everything().await?;
         for socket in [self.home.socket(), self.home.socket_of_last_resort()] {
             disk::remove(&socket)?;
+            // Fails when other deployments have their sockets there, as it should.
+            let _ = socket.parent().map(std::fs::remove_dir);
         }
         let root = self.home.root();
         if !removal.keep_data {
-            return disk::remove(root);
+            disk::remove(root)?;
+            let _ = std::fs::remove_dir(&self.setup.folders.state);
+            return Ok(());
         }
         let kept = self.kept(removal);
         let entries = match std::fs::read_dir(root) {

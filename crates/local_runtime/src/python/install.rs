@@ -175,6 +175,8 @@ impl Installer<'_> {
     /// program ends with all that it started.
     async fn run(&self, mut command: Command, operation: &str) -> Result<Ended, Fault> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+        // A killed command must not leave a pip that goes on writing into what the next one cleans up.
+        crate::processes::die_with_parent(&mut command);
         let refused = |error: &io::Error| Fault::new(FaultKind::Permanent, operation, error);
         let mut process = command.spawn().map_err(|error| refused(&error))?;
         let group = Group(process.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default());

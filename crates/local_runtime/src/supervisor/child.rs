@@ -5,9 +5,7 @@ use crate::processes::{self, MARK, PROGRAM_MARK, Process};
 use crate::supervisor::log::Log;
 use crate::supervisor::protocol::ProgramOrder;
 use model::{Fault, FaultKind, NodeId};
-use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getpid, getppid};
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -51,7 +49,7 @@ impl Child {
                 .stderr(writer)
                 .process_group(0)
                 .kill_on_drop(true);
-            die_with_parent(&mut command);
+            processes::die_with_parent(&mut command);
             let process = command.spawn()?;
             Ok((process, pipe::Receiver::from_owned_fd(reader.into())?))
         })();
@@ -122,20 +120,6 @@ async fn keep_output(mut reader: pipe::Receiver, log: Arc<Mutex<Log>>) {
                 log.lock().unwrap_or_else(PoisonError::into_inner).write(bytes);
             }
         }
-    }
-}
-
-/// Lets the kernel kill the process when the supervisor dies, however it dies.
-#[expect(unsafe_code, reason = "the only way to run something between fork and exec")]
-fn die_with_parent(command: &mut tokio::process::Command) {
-    let supervisor: Pid = getpid();
-    // SAFETY: the closure only makes system calls that are allowed between fork and exec, and allocates nothing.
-    unsafe {
-        command.pre_exec(move || {
-            prctl::set_pdeathsig(Signal::SIGKILL)?;
-            // The supervisor may have died before the line above.
-            if getppid() == supervisor { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-        });
     }
 }
 

@@ -2,14 +2,14 @@
 
 use crate::Variables;
 use crate::disk::{self, io_fault};
-use crate::folders::Home;
+use crate::folders::{Home, is_own_folder};
 use crate::supervisor::protocol::{Ask, PROTOCOL, Reply, Request, SupervisorStatus};
 use crate::supervisor::record;
 use model::{Fault, FaultKind};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -191,9 +191,8 @@ impl Client {
             Err(error) => return Err(io_fault("connecting to the control socket", &path, &error)),
         };
         // In a shared folder somebody else could lie in wait: what we say holds secrets.
-        let folder =
-            std::fs::symlink_metadata(path.parent().unwrap_or(&path)).map(|facts| facts.is_dir() && facts.uid() == us);
-        if !folder.unwrap_or(false) || !stream.peer_cred().is_ok_and(|peer| peer.uid() == us) {
+        let folder = path.parent().unwrap_or(&path);
+        if !is_own_folder(folder) || !stream.peer_cred().is_ok_and(|peer| peer.uid() == us) {
             return Err(Fault::new(
                 FaultKind::Permission,
                 format!("connecting to the control socket {}", path.display()),

@@ -2,7 +2,7 @@
 //! in order.
 
 use crate::disk::{self, io_fault};
-use crate::folders::Home;
+use crate::folders::{Home, is_own_folder};
 use crate::ownership;
 use crate::processes;
 use crate::supervisor::edges::Edges;
@@ -140,6 +140,8 @@ async fn run(home: Home, lock: &File, edge_runtime: Handle) -> Result<(), Fault>
     // A successor may have put its own socket there.
     if identity(&door.path) == Some(door.identity) {
         let _ = fs::remove_file(&door.path);
+        // Fails when other deployments have their sockets there, as it should.
+        let _ = door.path.parent().map(fs::remove_dir);
     }
     if is_ours(lock, &daemon.home.supervisor_lock()) {
         disk::remove(&daemon.home.supervisor_record())?;
@@ -183,11 +185,11 @@ impl Door {
     fn at(path: PathBuf) -> Result<Self, Fault> {
         let refused = |error: &std::io::Error| io_fault("opening the control socket", &path, error);
         let folder = path.parent().unwrap_or(Path::new("/"));
-        disk::private_folder(folder)?;
-        let owner = fs::symlink_metadata(folder).map_err(|error| refused(&error))?;
-        if !owner.is_dir() || owner.uid() != nix::unistd::geteuid().as_raw() {
+        // In a shared folder somebody else may have put something in our place, a link for instance.
+        if folder.symlink_metadata().is_ok() && !is_own_folder(folder) {
             return Err(refused(&std::io::ErrorKind::PermissionDenied.into()));
         }
+        disk::private_folder(folder)?;
         // We hold the deployment's lock, so whoever made the socket that lies there is dead.
         disk::remove(&path)?;
         let listener = UnixListener::bind(&path).map_err(|error| refused(&error))?;

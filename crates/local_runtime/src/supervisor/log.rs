@@ -189,7 +189,7 @@ mod tests {
     fn only_so_many_files_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log");
-        let mut log = Log::open(path.clone(), Rotation { bytes: 10, keep: 2 }).unwrap();
+        let mut log = Log::open(path, Rotation { bytes: 10, keep: 2 }).unwrap();
         for _ in 0..10 {
             log.write(b"12345678\n");
         }

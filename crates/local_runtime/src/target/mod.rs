@@ -50,7 +50,9 @@ impl LocalTarget {
     ///
     /// # Errors
     /// When a newer version made it, or another manifest of the same name that still exists.
-    pub fn open(setup: Setup) -> Result<Self, Fault> {
+    pub fn open(mut setup: Setup) -> Result<Self, Fault> {
+        // One manifest may be reached by many paths.
+        setup.manifest = setup.manifest.canonicalize().unwrap_or(setup.manifest);
         let home = setup.folders.home(&setup.deployment);
         ownership::check_version(&home)?;
         ownership::check_owner(&home, &setup.manifest)?;

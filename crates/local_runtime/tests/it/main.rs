@@ -1,5 +1,7 @@
 //! The local runtime with real processes.
 
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
 mod disk_full;
 mod edge;
 mod files;
@@ -23,8 +25,5 @@ fn supervisor_process() {
     if !home.is_absolute() {
         return;
     }
-    if let Err(fault) = local_runtime::supervise(home, sockets) {
-        eprintln!("{fault}");
-        std::process::exit(1);
-    }
+    local_runtime::supervise(home, sockets).unwrap();
 }

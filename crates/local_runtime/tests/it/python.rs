@@ -118,6 +118,24 @@ async fn an_index_that_cannot_be_reached_is_told_from_a_wrong_name() {
 }
 
 #[tokio::test]
+async fn an_interrupted_installation_leaves_nothing() {
+    let world = World::new();
+    let mut it = world.deployment("interrupted");
+    it.node("app/python", &[], environment(&[], &["json"]));
+    let node = NodeId::new("app/python");
+    let cut_off = async { it.perform(&node, Action::Create).await };
+    let begun = async {
+        while cached(&world).is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! { _ = cut_off => panic!("it was too fast"), () = begun => {} }
+    assert!(cached(&world).is_empty());
+    it.up().await.unwrap();
+    assert_eq!(it.troubles().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn packages_that_do_not_import_are_no_environment() {
     let world = World::new();
     let mut it = world.deployment("import");

@@ -19,7 +19,9 @@ async fn nothing_is_left() {
     it.target.remove(Removal::default()).await.unwrap();
     assert!(!lives(program));
     assert!(it.target.leftovers(Removal::default()).is_empty());
-    assert_eq!(fs::read_dir(world.folder.path().join("run/landfall")).unwrap().count(), 0);
+    assert!(!world.folder.path().join("run/landfall").exists());
+    assert!(!world.folders().state.exists());
+    assert!(local_runtime::deployments(&world.folders()).unwrap().is_empty());
     it.target.remove(Removal::default()).await.unwrap();
 }
 

@@ -163,6 +163,8 @@ async fn another_manifest_of_the_same_name_is_refused_while_the_first_exists() {
     let first = world.manifest_folder().join("landfall.yaml");
     fs::write(&first, "").unwrap();
     drop(world.deployment("mine"));
+    let known = local_runtime::deployments(&world.folders()).unwrap();
+    assert_eq!(known.into_values().collect::<Vec<_>>(), [Some(first.clone())]);
     let other = world.folder.path().join("other.yaml");
     let fault = world.open("mine", &other).unwrap_err();
     assert_eq!(fault.kind, FaultKind::NeedsPerson);
