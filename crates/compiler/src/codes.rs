@@ -170,6 +170,10 @@ codes! {
     UNREADABLE_VALUES "PAR019" Error
         "the values file is no mapping"
         "A values file is a YAML or JSON mapping of parameter names to values.";
+    GROWING_VALUES "PAR020" Error
+        "the values of parameters grow beyond all measure"
+        "Parameters that repeat others, which repeat others in turn, can grow to any size. All values that are inserted \
+         into a manifest may have 4 MiB together.";
 
     INVALID_PERSON_NAME "PEO001" Error
         "a person's name is not valid"

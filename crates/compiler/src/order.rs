@@ -53,6 +53,22 @@ fn visit(
     }
 }
 
+/// How much of a circle is shown.
+const SHOWN: usize = 12;
+
+/// The path around a circle, for people: `a` -> `b` -> `a`.
+pub(crate) fn around(circle: &[String]) -> String {
+    let names = circle.iter().take(SHOWN).map(|name| format!("`{name}`"));
+    let rest = (circle.len() > SHOWN).then(|| "...".to_owned());
+    let back = circle.first().map(|name| format!("`{name}`"));
+    names.chain(rest).chain(back).collect::<Vec<_>>().join(" -> ")
+}
+
+/// The members after the first one that are worth a place of their own, with their positions.
+pub(crate) fn shown_members(circle: &[String]) -> impl Iterator<Item = (usize, &String)> {
+    circle.iter().enumerate().take(SHOWN).skip(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::order;

@@ -8,7 +8,7 @@ use crate::guarantee;
 use crate::manifest::{EnvironmentDeclaration, ParameterDeclaration, Person, Target};
 use crate::nearest::suggest;
 use crate::options::Options;
-use crate::order::order;
+use crate::order::{around, order, shown_members};
 use crate::overlay::overlay;
 use crate::parameter::{self, ParameterType, ParameterValue, ValueExplanation};
 use crate::parse::ParsedManifest;
@@ -17,8 +17,8 @@ use crate::realise::realise_locally;
 use crate::recorded_files::RecordedFiles;
 use crate::reference::{self, Exports};
 use crate::schema::{Definitions, Schemas, head};
-use crate::shape::Shape;
-use crate::substitute::{ComponentReferences, Substitution, Uses};
+use crate::shape::{Shape, shown};
+use crate::substitute::{ComponentReferences, INSERTED, Substitution, Uses};
 use components::component::{ErasedComponent, Need, ValidComponent};
 use components::context::ValidationContext;
 use components::probes::{self, ProbeContext, ProbeSpec};
@@ -56,7 +56,8 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
     let Parameters { parameters, values, open, is_unset_reported } =
         parameters(parsed.root(), &said, options, &mut schemas, findings);
 
-    let mut substitution = Substitution { parameters: &parameters, is_unset_reported, uses: Uses::default(), findings };
+    let (left, uses) = (INSERTED, Uses::default());
+    let mut substitution = Substitution { parameters: &parameters, is_unset_reported, left, uses, findings };
     let mut section = |name: &str, components: ComponentReferences| match overlaid.get(name) {
         Some(node) => substitution.tree(node, &root.key(name), components),
         None => None,
@@ -127,7 +128,8 @@ fn name(said: &Value, findings: &mut Findings) -> Option<DeploymentName> {
     let valid = DeploymentName::new(name).ok();
     if valid.is_none() {
         let place = Place::Value(ManifestPath::root().key("name"));
-        let finding = Finding::new(&codes::INVALID_NAME, place, format!("{name:?} is no name of a deployment"));
+        let finding =
+            Finding::new(&codes::INVALID_NAME, place, format!("{} is no name of a deployment", shown(&name.into())));
         findings.push(finding.help("start with a lower-case letter and use at most 40 of a-z, 0-9 and '-'"));
     }
     valid
@@ -499,12 +501,11 @@ fn circle_finding(circle: &[String], edges: &IndexMap<&str, Vec<(String, Manifes
         let needs = edges.get(circle[index].as_str()).into_iter().flatten();
         needs.filter(|(other, _)| other == next(index)).map(|(_, at)| Place::Value(at.clone())).next()
     };
-    let path: Vec<String> = circle.iter().chain(circle.first()).map(|name| format!("`{name}`")).collect();
-    let summary = format!("components need each other in a circle: {}", path.join(" -> "));
+    let summary = format!("components need each other in a circle: {}", around(circle));
     let first = place(0).unwrap_or_else(|| Place::Key(ManifestPath::root().key("components").key(&circle[0])));
     let mut finding =
         Finding::new(&codes::COMPONENT_CYCLE, first, summary).help("take one of these needs or references out");
-    for (index, name) in circle.iter().enumerate().skip(1) {
+    for (index, name) in shown_members(circle) {
         if let Some(place) = place(index) {
             finding = finding.related(place, format!("`{name}` needs `{}` here", next(index)));
         }

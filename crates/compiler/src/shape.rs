@@ -144,7 +144,7 @@ impl<'a> Shape<'a> {
         if let Some(format) = FORMATS.iter().find(|known| Some(known.name) == format)
             && let Err(why) = (format.check)(text)
         {
-            let summary = format!("{text:?} is no {}", format_noun(format.name));
+            let summary = format!("{} is no {}", shown(&text.into()), format_noun(format.name));
             self.report(
                 &codes::INVALID_FORMAT,
                 path,
@@ -155,7 +155,7 @@ impl<'a> Shape<'a> {
         if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str)
             && regex_lite::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
         {
-            let summary = format!("{text:?} has not the expected form");
+            let summary = format!("{} has not the expected form", shown(&text.into()));
             let about = keywords.get("description").and_then(Value::as_str).and_then(|about| about.split(". ").next());
             let help = match about {
                 Some(about) => format!("{}; it must match the pattern `{pattern}`", about.trim_end_matches('.')),

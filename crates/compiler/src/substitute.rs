@@ -4,7 +4,7 @@
 use crate::codes;
 use crate::nearest::suggest;
 use crate::parameter::{ParameterType, ParameterValue};
-use components::reference::{InvalidReference, Piece, ReferenceText};
+use components::reference::{Piece, ReferenceText};
 use indexmap::IndexMap;
 use model::yaml::{Kind, Node};
 use model::{Finding, Findings, ManifestPath, Place, Segment};
@@ -58,12 +58,17 @@ pub(crate) enum ComponentReferences {
     Refused,
 }
 
+/// How many bytes of values may be inserted in all.
+pub(crate) const INSERTED: usize = 4 << 20;
+
 /// Replaces references in trees.
 pub(crate) struct Substitution<'a> {
     /// The values; a parameter that is declared but has no usable value is `None`.
     pub(crate) parameters: &'a IndexMap<String, Option<ParameterValue>>,
     /// Whether a parameter without value is a problem that is reported already.
     pub(crate) is_unset_reported: bool,
+    /// How many bytes may still be inserted: values that hold others twice would double each time.
+    pub(crate) left: usize,
     /// What came from where.
     pub(crate) uses: Uses,
     /// Where problems go.
@@ -99,9 +104,9 @@ impl Substitution<'_> {
         let parsed = match ReferenceText::parse(text) {
             Ok(parsed) => parsed,
             Err(error) => {
-                let finding = malformed(&error, path);
-                self.findings.push(finding);
-                return Some(Value::String(text.to_owned()));
+                let finding = Finding::new(&codes::MALFORMED_REFERENCE, Place::Value(path.clone()), error.to_string());
+                self.findings.push(finding.help("for the two characters themselves write `$${`"));
+                return self.lost(path);
             }
         };
         if let [Piece::Reference(reference)] = parsed.0.as_slice()
@@ -109,12 +114,15 @@ impl Substitution<'_> {
         {
             return self.whole(&reference.component, path);
         }
-        let mut out = String::new();
+        let (mut out, mut is_lost) = (String::new(), false);
         for piece in &parsed.0 {
             match piece {
                 Piece::Literal(literal) => out.push_str(&escape(literal)),
                 Piece::Reference(reference) if reference.export.is_empty() => {
-                    out.push_str(&escape(&self.inside(&reference.component, path)));
+                    match self.inside(&reference.component, path) {
+                        Some(text) => out.push_str(&escape(&text)),
+                        None => is_lost = true,
+                    }
                 }
                 Piece::Reference(reference) => {
                     if components == ComponentReferences::Refused {
@@ -126,50 +134,76 @@ impl Substitution<'_> {
                 }
             }
         }
-        Some(Value::String(out))
+        if is_lost { self.lost(path) } else { Some(Value::String(out)) }
     }
 
     /// A value that is one reference: it keeps the parameter's type.
     fn whole(&mut self, name: &str, path: &ManifestPath) -> Option<Value> {
-        let Some(parameter) = self.parameters.get(name) else {
+        let parameters = self.parameters;
+        let Some(parameter) = parameters.get(name) else {
             self.unknown(name, path);
-            self.uses.lost.insert(path.clone());
-            return None;
+            return self.lost(path);
         };
         let Some(parameter) = parameter else {
-            if self.is_unset_reported {
-                self.uses.lost.insert(path.clone());
-            }
-            return None;
+            return if self.is_unset_reported { self.lost(path) } else { None };
         };
         self.uses.values.insert(path.clone(), (name.to_owned(), parameter.place.clone()));
         if parameter.r#type == ParameterType::Secret && !may_be_given(path) {
             self.misused_secret(name, path);
         }
-        Some(escape_all(parameter.value.clone()))
+        let size = match &parameter.value {
+            Value::Array(items) => items.iter().map(|item| 16 + item.as_str().map_or(0, str::len)).sum(),
+            single => single.as_str().map_or(16, str::len),
+        };
+        if self.insert(size, path) { Some(escape_all(parameter.value.clone())) } else { self.lost(path) }
     }
 
-    /// A reference inside of a longer text.
-    fn inside(&mut self, name: &str, path: &ManifestPath) -> String {
-        let Some(parameter) = self.parameters.get(name) else {
+    /// A reference inside of a longer text; `None` when there is no text after a problem.
+    fn inside(&mut self, name: &str, path: &ManifestPath) -> Option<String> {
+        let parameters = self.parameters;
+        let Some(parameter) = parameters.get(name) else {
             self.unknown(name, path);
-            return String::new();
+            return None;
         };
-        let Some(parameter) = parameter else { return String::new() };
-        match (&parameter.r#type, &parameter.value) {
+        let Some(parameter) = parameter else { return (!self.is_unset_reported).then(String::new) };
+        let text = match (&parameter.r#type, &parameter.value) {
             (ParameterType::Secret, _) => {
                 self.misused_secret(name, path);
-                String::new()
+                return None;
             }
             (ParameterType::List(_), _) => {
                 let summary = format!("the list `${{{name}}}` cannot stand inside of a text");
                 let finding = Finding::new(&codes::WRONG_TYPE, Place::Value(path.clone()), summary);
                 self.findings.push(finding.help(format!("a list can only be a whole value: `key: ${{{name}}}`")));
-                String::new()
+                return None;
             }
             (_, Value::String(text)) => text.clone(),
             (_, other) => other.to_string(),
+        };
+        self.insert(text.len(), path).then_some(text)
+    }
+
+    /// Whether so many bytes may be inserted; reported once when they may not.
+    fn insert(&mut self, bytes: usize, path: &ManifestPath) -> bool {
+        if self.left == 0 {
+            return false;
         }
+        if bytes > self.left {
+            self.left = 0;
+            let place = Place::Value(path.clone());
+            let summary = "the values of parameters grow beyond all measure here";
+            let finding = Finding::new(&codes::GROWING_VALUES, place, summary);
+            self.findings.push(finding.help("do not let parameters repeat others that repeat others"));
+            return false;
+        }
+        self.left -= bytes;
+        true
+    }
+
+    /// Leaves a value out after a problem that is reported.
+    fn lost(&mut self, path: &ManifestPath) -> Option<Value> {
+        self.uses.lost.insert(path.clone());
+        None
     }
 
     fn unknown(&mut self, name: &str, path: &ManifestPath) {
@@ -191,12 +225,6 @@ impl Substitution<'_> {
         let help = format!("add a component `{{ kind: secret, given: \"${{{name}}}\" }}` and refer to its `value`");
         self.findings.push(finding.help(help));
     }
-}
-
-/// The finding for a reference that cannot be read.
-pub(crate) fn malformed(error: &InvalidReference, path: &ManifestPath) -> Finding {
-    Finding::new(&codes::MALFORMED_REFERENCE, Place::Value(path.clone()), error.to_string())
-        .help("for the two characters themselves write `$${`")
 }
 
 /// Whether a secret parameter may stand at this path: `components.NAME.given`.

@@ -50,8 +50,8 @@ pub fn read(file: &str, bytes: &[u8], limits: &Limits, findings: &mut Findings) 
 /// The text of a file as far as it can be shown to a person, when [`read`] refused it.
 #[must_use]
 pub fn readable(bytes: &[u8]) -> String {
-    /// More is never shown.
-    const SHOWN: usize = 64 << 10;
+    /// As much as is ever read.
+    const SHOWN: usize = 1 << 20;
     String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned()
 }
 

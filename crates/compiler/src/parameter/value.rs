@@ -5,8 +5,9 @@ use super::source::{Candidate, Raw, ValueSource};
 use super::{Overridden, ParameterType, ParameterValue, ValueExplanation, condition, redacted};
 use crate::codes;
 use crate::nearest::list;
+use crate::order::{around, order, shown_members};
 use crate::shape::shown;
-use crate::substitute::{ComponentReferences, Substitution, Uses};
+use crate::substitute::{ComponentReferences, INSERTED, Substitution, Uses};
 use components::reference::ReferenceText;
 use indexmap::IndexMap;
 use model::yaml::{Kind, Node};
@@ -24,13 +25,14 @@ pub(crate) fn resolve(
     for name in declarations.keys() {
         values.insert(name.clone(), None);
     }
+    let mut left = INSERTED;
     for name in in_order(declarations, given, findings) {
         let (Some(Some(declared)), Some(candidates)) = (declarations.get(&name), given.get(&name)) else { continue };
         let Some(winner) = candidates.first() else { continue };
         if !check_use(&name, declared, winner, findings) {
             continue;
         }
-        if let Some(value) = read(&name, declared, winner, &values, findings) {
+        if let Some(value) = read(&name, declared, winner, &values, &mut left, findings) {
             let (r#type, source, place) = (declared.r#type.clone(), winner.source.clone(), winner.place.clone());
             values.insert(name, Some(ParameterValue { r#type, value, source, place }));
         }
@@ -70,6 +72,7 @@ fn read(
     declared: &Declared,
     candidate: &Candidate,
     values: &IndexMap<String, Option<ParameterValue>>,
+    left: &mut usize,
     findings: &mut Findings,
 ) -> Option<Value> {
     let place = &candidate.place;
@@ -92,8 +95,10 @@ fn read(
         Raw::Said(node, at) => {
             let errors = findings.error_count();
             let uses = Uses::default();
-            let mut substitution = Substitution { parameters: values, is_unset_reported: false, uses, findings };
+            let is_unset_reported = false;
+            let mut substitution = Substitution { parameters: values, is_unset_reported, left: *left, uses, findings };
             let value = substitution.tree(node, at, ComponentReferences::Refused).map(unescape);
+            *left = substitution.left;
             if findings.error_count() > errors {
                 return None;
             }
@@ -173,8 +178,8 @@ fn obeys(name: &str, declared: &Declared, value: &Value, place: &Place, findings
             findings.push(finding.help(format!("possible: {}", list(&texts))).related(related, "declared here"));
         }
         let mismatch = declared.pattern.as_ref().zip(item.as_str()).filter(|(pattern, text)| !pattern.is_match(text));
-        if let Some((pattern, text)) = mismatch {
-            let summary = format!("{text:?} does not match the pattern of `{name}`");
+        if let Some((pattern, _)) = mismatch {
+            let summary = format!("{} does not match the pattern of `{name}`", shown(item));
             let finding = Finding::new(&codes::UNMATCHED_VALUE, place.clone(), summary);
             let related = Place::Value(declared.at.key("pattern"));
             findings.push(finding.help(format!("it must match `{pattern}`")).related(related, "declared here"));
@@ -261,18 +266,17 @@ fn in_order(
         _ => Vec::new(),
     };
     let names: Vec<String> = declarations.keys().cloned().collect();
-    let (order, cycles) = crate::order::order(&names, needs);
+    let (order, cycles) = order(&names, needs);
     for cycle in cycles {
         let first = &cycle[0];
         let place_of = |name: &String| {
             given.get(name).and_then(|candidates| candidates.first()).map(|winner| winner.place.clone())
         };
         let Some(place) = place_of(first) else { continue };
-        let path: Vec<String> = cycle.iter().chain([first]).map(|name| format!("`{name}`")).collect();
-        let summary = format!("parameters refer to each other in a circle: {}", path.join(" -> "));
+        let summary = format!("parameters refer to each other in a circle: {}", around(&cycle));
         let mut finding =
             Finding::new(&codes::PARAMETER_CYCLE, place, summary).help("give one of them a value of its own");
-        for name in &cycle[1..] {
+        for (_, name) in shown_members(&cycle) {
             if let Some(place) = place_of(name) {
                 finding = finding.related(place, "which refers on from here");
             }

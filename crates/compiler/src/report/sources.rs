@@ -65,7 +65,7 @@ impl Sources {
         let (map, range) = match place {
             Place::Outside(_) => return None,
             Place::Span { file, range } => match self.map(file) {
-                Some(map) => (map, range.clone()),
+                Some(map) => (map, within(map.text(), range)),
                 None => {
                     let start = Position { line: 1, column: 1 };
                     return Some(Located { file: file.clone(), range: 0..0, start, end: start });
@@ -104,4 +104,17 @@ impl Sources {
         all.dedup_by(|(one, _), (other, _)| one == other);
         all
     }
+}
+
+/// A range that whoever made it may have counted in another form of the text.
+fn within(text: &str, range: &Range<usize>) -> Range<usize> {
+    let fit = |mut offset: usize| {
+        offset = offset.min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    };
+    let start = fit(range.start);
+    start..fit(range.end).max(start)
 }

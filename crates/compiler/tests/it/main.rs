@@ -6,6 +6,7 @@ mod application;
 mod aws;
 mod blueprints;
 mod editor_schema;
+mod hostile;
 mod invalid;
 mod parameters;
 mod properties;

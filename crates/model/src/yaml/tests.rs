@@ -116,6 +116,7 @@ fn refuses_broken_forms() {
     insta::assert_snapshot!(problems("a: \"open\n"), @r#"YML001 2:1 "" invalid indentation in multiline quoted scalar"#);
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests take the time")]
 fn within(limit: Duration, work: impl FnOnce()) {
     let begun = Instant::now();
     work();
