@@ -4,6 +4,7 @@ use crate::graphs::{block_on, bring, edited, sample, scratch};
 use engine::Journal;
 use model::event::JOURNAL_VERSION;
 use model::{Event, FaultKind, RunEvent};
+use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use testkit::FakeTarget;
 
@@ -219,4 +220,31 @@ fn a_journal_of_the_first_version_is_read() {
     assert!(matches!(events[0].event, Event::Checkpoint { .. }));
     assert!(events.iter().any(|event| matches!(event.event, Event::StepFailed { .. })));
     assert!(state.current.is_some_and(|run| run.stopped));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// However a journal was damaged: it is read, or refused and left alone; it is never a panic.
+    #[test]
+    fn damage_is_survived(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let whole = include_bytes!("journal-v1.jsonl");
+        let mut damaged = whole[..=cut.index(whole.len())].to_vec();
+        for (at, byte) in changes {
+            let at = at.index(damaged.len());
+            damaged[at] = byte;
+        }
+        let (_folder, path) = folder();
+        std::fs::write(&path, &damaged).unwrap();
+        match Journal::open(&path) {
+            Ok(journal) => prop_assert_eq!(&Journal::read(&path).unwrap(), journal.state()),
+            Err(fault) => {
+                prop_assert_eq!(fault.kind, FaultKind::IncompatibleState);
+                prop_assert_eq!(std::fs::read(&path).unwrap(), damaged);
+            }
+        }
+    }
 }
