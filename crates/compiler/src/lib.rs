@@ -6,6 +6,7 @@
 mod application;
 mod codes;
 mod compilation;
+mod component_stage;
 mod editor_schema;
 mod environment;
 mod guarantee;
@@ -21,10 +22,12 @@ mod people;
 mod realise;
 mod recorded_files;
 mod reference;
+mod relations;
 mod render_aws;
 pub mod report;
 mod resolve;
 mod schema;
+mod section;
 mod shape;
 mod substitute;
 

@@ -1,13 +1,20 @@
 //! Whether what was said has the shape that a schema asks for. Reports everything that is wrong,
 //! in the order of the file, where serde would stop at the first problem.
 
+mod keywords;
+mod words;
+
+pub(crate) use words::{in_quotes, shown};
+
 use crate::codes;
 use crate::nearest::{list, nearest, suggest};
 use crate::schema::Definitions;
 use crate::substitute::Uses;
+use keywords::{branch_has_type, branch_types, chosen_by_key, has_type, only_key, types, words};
 use model::scalar::FORMATS;
-use model::{Finding, FindingCode, Findings, ManifestPath, Place, Segment};
+use model::{Finding, FindingCode, Findings, ManifestPath, Place};
 use serde_json::{Map, Value};
+use words::{format_noun, is_old_boolean, last, owner, said, type_noun};
 
 /// Checks values against schemas.
 pub(crate) struct Shape<'a> {
@@ -334,151 +341,4 @@ impl<'a> Shape<'a> {
         }
         self.findings.push(finding);
     }
-}
-
-/// The words of a closed list: `enum`, or branches that are one constant each.
-fn words<'s>(keywords: &'s Map<String, Value>, definitions: &'s Definitions) -> Option<Vec<&'s Value>> {
-    if let Some(constant) = keywords.get("const") {
-        return Some(vec![constant]);
-    }
-    if let Some(words) = keywords.get("enum").and_then(Value::as_array) {
-        return Some(words.iter().collect());
-    }
-    let branches = keywords.get("oneOf").or_else(|| keywords.get("anyOf"))?.as_array()?;
-    let mut all = Vec::new();
-    for branch in branches {
-        all.extend(words(definitions.follow(branch).as_object()?, definitions)?);
-    }
-    Some(all)
-}
-
-fn types(keywords: &Map<String, Value>) -> Vec<&str> {
-    match keywords.get("type") {
-        Some(Value::String(name)) => vec![name],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ if keywords.contains_key("properties") => vec!["object"],
-        _ => Vec::new(),
-    }
-}
-
-fn branch_types<'s>(branch: &'s Map<String, Value>, definitions: &'s Definitions) -> Vec<&'s str> {
-    match types(branch) {
-        none if none.is_empty() => match words(branch, definitions) {
-            Some(words) => words.iter().map(|word| type_of(word)).collect(),
-            None => Vec::new(),
-        },
-        types => types,
-    }
-}
-
-fn branch_has_type(value: &Value, branch: &Value, definitions: &Definitions) -> bool {
-    let Some(keywords) = branch.as_object() else { return true };
-    let types = branch_types(keywords, definitions);
-    if types.is_empty() {
-        let nested = keywords.get("anyOf").or_else(|| keywords.get("oneOf")).and_then(Value::as_array);
-        return nested.is_none_or(|nested| {
-            nested.iter().any(|branch| branch_has_type(value, definitions.follow(branch), definitions))
-        });
-    }
-    types.iter().any(|name| has_type(value, name))
-}
-
-/// The branch whose only required key was said.
-fn chosen_by_key<'s>(value: &Value, branches: &[&'s Value]) -> Option<&'s Value> {
-    let entries = value.as_object()?;
-    branches.iter().copied().find(|branch| only_key(branch).is_some_and(|key| entries.contains_key(key)))
-}
-
-fn only_key(branch: &Value) -> Option<&str> {
-    branch.get("required")?.as_array()?.first()?.as_str()
-}
-
-fn has_type(value: &Value, name: &str) -> bool {
-    match name {
-        "string" => value.is_string(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        "null" => value.is_null(),
-        _ => false,
-    }
-}
-
-fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
-fn type_noun(name: &str) -> &'static str {
-    match name {
-        "string" => "a text",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        "object" => "a mapping",
-        _ => "nothing",
-    }
-}
-
-fn format_noun(format: &str) -> &str {
-    match format {
-        "cidr" => "block of addresses",
-        other => other,
-    }
-}
-
-fn said(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing is said".into(),
-        Value::Bool(value) => format!("{value} is none"),
-        Value::Number(value) => format!("the number {value} is none"),
-        Value::String(text) => format!("the text {} is none", shown(&Value::String(text.clone()))),
-        Value::Array(_) => "a list is given".into(),
-        Value::Object(_) => "a mapping is given".into(),
-    }
-}
-
-/// A value for messages, cut to a length that can be read.
-pub(crate) fn shown(value: &Value) -> String {
-    const SHOWN: usize = 60;
-    let text = value.to_string();
-    if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain("...".chars()).collect() }
-}
-
-/// How a number or a truth value becomes a text.
-pub(crate) fn in_quotes(value: &Value) -> String {
-    if value.is_f64() {
-        // `8.40` is read as 8.4, and only the file knows what was written.
-        return "put it in quotes".into();
-    }
-    format!("put it in quotes: \"{value}\"")
-}
-
-/// What YAML 1.1 would have read.
-fn is_old_boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "yes" | "on" | "y" | "true" => Some(true),
-        "no" | "off" | "n" | "false" => Some(false),
-        _ => None,
-    }
-}
-
-/// The last step of a path for messages: `domain`, `users[1]`.
-pub(crate) fn last(path: &ManifestPath) -> String {
-    let segments = path.segments();
-    let key = segments.iter().rposition(|segment| matches!(segment, Segment::Key(_))).unwrap_or(0);
-    segments[key..].iter().cloned().collect::<ManifestPath>().to_string()
-}
-
-fn owner(path: &ManifestPath) -> String {
-    if path.segments().is_empty() { "the manifest".into() } else { format!("`{}`", last(path)) }
 }

@@ -1,0 +1,177 @@
+//! From what was said of components and probes to what makes sense of each by itself.
+
+use crate::application::Probe;
+use crate::codes;
+use crate::recorded_files::RecordedFiles;
+use crate::schema::{Definitions, Schemas};
+use crate::section::{entries, shaped_entries, typed, unreadable};
+use crate::shape::Shape;
+use crate::substitute::Uses;
+use components::component::{ErasedComponent, ValidComponent};
+use components::context::ValidationContext;
+use components::probes::{self, ProbeContext, ProbeSpec};
+use components::registry;
+use indexmap::IndexMap;
+use model::{ComponentName, Finding, Findings, ManifestPath, Place};
+use serde_json::{Map, Value};
+
+/// A component on its way: its name is known, the rest as far as it makes sense.
+pub(crate) struct Draft {
+    pub(crate) at: ManifestPath,
+    pub(crate) kind: Option<&'static dyn ErasedComponent>,
+    pub(crate) said: Value,
+    pub(crate) name: Option<ComponentName>,
+    pub(crate) valid: Option<ValidComponent>,
+}
+
+/// What checking components needs.
+pub(crate) struct ComponentStage<'a> {
+    pub(crate) is_local: bool,
+    pub(crate) today: &'a str,
+    pub(crate) files: &'a RecordedFiles<'a>,
+    pub(crate) parameters: &'a Map<String, Value>,
+    pub(crate) uses: &'a Uses,
+}
+
+impl ComponentStage<'_> {
+    /// Checks all components, each by itself.
+    pub(crate) fn drafts(
+        &self,
+        said: Option<Value>,
+        schemas: &mut Schemas,
+        findings: &mut Findings,
+    ) -> IndexMap<String, Draft> {
+        let all = ManifestPath::root().key("components");
+        let said = entries(said);
+        let kinds: Vec<&'static dyn ErasedComponent> =
+            said.values().filter_map(|said| registry::find(said.get("kind")?.as_str()?)).collect();
+        let mut by_kind: IndexMap<&str, Value> = IndexMap::new();
+        for kind in kinds {
+            if !by_kind.contains_key(kind.kind()) {
+                by_kind.insert(kind.kind(), schemas.of_kind(kind));
+            }
+        }
+        let definitions = schemas.definitions();
+        let mut drafts = IndexMap::new();
+        for (name, said) in said {
+            let draft = self.draft(&name, said, &all.key(&name), &by_kind, &definitions, findings);
+            drafts.insert(name, draft);
+        }
+        drafts
+    }
+
+    /// The manifest's own probes that hold for these parameters.
+    pub(crate) fn probes(
+        &self,
+        said: Map<String, Value>,
+        drafts: &IndexMap<String, Draft>,
+        schemas: &mut Schemas,
+        findings: &mut Findings,
+    ) -> Vec<Probe> {
+        let all = ManifestPath::root().key("probes");
+        let names: Vec<String> = said.keys().cloned().collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let kinds: IndexMap<String, &'static str> =
+            drafts.iter().filter_map(|(name, draft)| Some((name.clone(), draft.kind?.kind()))).collect();
+        let mut probes = Vec::new();
+        for (name, said) in shaped_entries::<ProbeSpec>(said, &all, schemas, self.uses, findings) {
+            let at = all.key(&name);
+            let Some(spec) = typed::<ProbeSpec>(said.clone(), &at, findings) else { continue };
+            let cx = ProbeContext { at: &at, kinds: &kinds, probes: &names, parameters: self.parameters };
+            if let Some(valid) = probes::validate(&name, spec, &cx, findings) {
+                probes.push(Probe { said, valid });
+            }
+        }
+        probes
+    }
+
+    fn draft(
+        &self,
+        name: &str,
+        mut said: Value,
+        at: &ManifestPath,
+        schemas: &IndexMap<&str, Value>,
+        definitions: &Definitions,
+        findings: &mut Findings,
+    ) -> Draft {
+        let valid_name = ComponentName::new(name).ok().filter(|_| name != "self");
+        if valid_name.is_none() {
+            let summary = format!("`{name}` is no name of a component");
+            let help = match name {
+                "self" => "`self` is reserved: in references it means the component itself",
+                _ => "start with a lower-case letter and use at most 40 of a-z, 0-9 and '-'",
+            };
+            findings.push(Finding::new(&codes::INVALID_COMPONENT_NAME, Place::Key(at.clone()), summary).help(help));
+        }
+        let kind = self.kind(&mut said, at, findings);
+        let mut valid = None;
+        if let Some((kind, schema)) = kind.and_then(|kind| Some((kind, schemas.get(kind.kind())?))) {
+            let mut shape = Shape::new(definitions, self.uses, findings);
+            let fits = shape.check(&mut said, schema, at) && !self.uses.has_lost(at);
+            if let Some(name) = valid_name.as_ref().filter(|_| fits) {
+                valid = self.validate(kind, name, said.clone(), at, findings);
+            }
+        }
+        Draft { at: at.clone(), kind, said, name: valid_name, valid }
+    }
+
+    /// Takes `kind` out of what was said.
+    fn kind(
+        &self,
+        said: &mut Value,
+        at: &ManifestPath,
+        findings: &mut Findings,
+    ) -> Option<&'static dyn ErasedComponent> {
+        let names: Vec<&str> = registry::KINDS.iter().map(|kind| kind.kind()).collect();
+        let known = || format!("the kinds are {}", crate::nearest::list(&names));
+        let Some(entries) = said.as_object_mut() else {
+            let finding = Finding::new(&codes::WRONG_TYPE, Place::Value(at.clone()), "a component must be a mapping");
+            findings.push(finding.help("write `{ kind: ... }`"));
+            return None;
+        };
+        let place = Place::Value(at.key("kind"));
+        match entries.shift_remove("kind") {
+            None if self.uses.is_lost(&at.key("kind")) => None,
+            None => {
+                let finding = Finding::new(&codes::MISSING_KIND, Place::Key(at.clone()), "the component has no kind");
+                findings.push(finding.help(format!("add `kind:`; {}", known())));
+                None
+            }
+            Some(Value::String(kind)) => {
+                let found = registry::find(&kind);
+                if found.is_none() {
+                    let finding = Finding::new(&codes::UNKNOWN_KIND, place, format!("there is no kind `{kind}`"));
+                    let help = match crate::nearest::nearest(&kind, names.iter().copied()) {
+                        Some(nearest) => format!("did you mean `{nearest}`? Known: {}", crate::nearest::list(&names)),
+                        None => known(),
+                    };
+                    findings.push(finding.help(help));
+                }
+                found
+            }
+            Some(_) => {
+                findings.push(Finding::new(&codes::WRONG_TYPE, place, "`kind` must be a word").help(known()));
+                None
+            }
+        }
+    }
+
+    fn validate(
+        &self,
+        kind: &dyn ErasedComponent,
+        name: &ComponentName,
+        said: Value,
+        at: &ManifestPath,
+        findings: &mut Findings,
+    ) -> Option<ValidComponent> {
+        let (files, parameters, is_local, today) = (self.files, self.parameters, self.is_local, self.today);
+        let cx = ValidationContext { name, at, files, parameters, is_local, today };
+        match kind.validate(said, &cx, findings) {
+            Ok(valid) => valid,
+            Err(error) => {
+                findings.push(unreadable(&error, at));
+                None
+            }
+        }
+    }
+}
