@@ -1,10 +1,85 @@
-//! Shapes of networks that everybody knows, with the verdicts that they promise.
+//! Shapes of networks that everybody knows, with the verdicts that they promise in their `Metadata`.
 
-use analysis::reachability::{Options, prove, render};
+use analysis::reachability::{Options, ProofReport, Question, Status, prove, render};
+use model::Findings;
+use model::yaml::{self, Limits};
+use std::path::PathBuf;
+
+fn fixtures() -> Vec<(String, String)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+pub(crate) fn ask(text: &str, from: &str, to: &str) -> ProofReport {
+    let question = Question { from: Some(from.to_owned()), to: Some(to.to_owned()) };
+    let options = Options { question, only_answers: true, ..Options::default() };
+    prove(text, "t.yaml", &options).unwrap_or_else(|problem| panic!("{from} -> {to}: {problem}"))
+}
+
+/// The promises of a fixture: from, to, status.
+fn promises(text: &str) -> Vec<(String, String, String)> {
+    let document = yaml::read("fixture", text.as_bytes(), &Limits::default(), &mut Findings::new()).unwrap();
+    let verdicts = document.root.get("Metadata").and_then(|metadata| metadata.get("Verdicts"));
+    verdicts
+        .and_then(|verdicts| verdicts.entries())
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| {
+            let (from, to) = entry.key.split_once(" -> ").unwrap();
+            (from.to_owned(), to.to_owned(), entry.value.text().unwrap().to_owned())
+        })
+        .collect()
+}
 
 #[test]
-fn look() {
-    let text = include_str!("../fixtures/three-tiers.yaml");
-    let report = prove(text, "three-tiers.yaml", &Options::default()).unwrap();
-    println!("{}", render::text(&report));
+fn known_shapes_have_the_verdicts_that_they_promise() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (file, text) in fixtures() {
+        for (from, to, promised) in promises(&text) {
+            count += 1;
+            let report = ask(&text, &from, &to);
+            if report.answers.is_empty() || report.answers.iter().any(|answer| answer.verdict.status.word() != promised)
+            {
+                wrong.push(format!("{file}: {from} -> {to} should be {promised}\n{}", render::text(&report)));
+            }
+            for answer in &report.answers {
+                let verdict = &answer.verdict;
+                match verdict.status {
+                    Status::Unreachable => assert!(verdict.cut.is_some(), "{file}: {from} -> {to} has no cut"),
+                    Status::Unknown => assert!(!verdict.whys.is_empty(), "{file}: {from} -> {to} names nothing"),
+                    Status::Partly => assert!(verdict.part.is_some(), "{file}: {from} -> {to} says no part"),
+                    Status::Reachable => assert!(!verdict.hops.is_empty(), "{file}: {from} -> {to} has no hops"),
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count > 100, "only {count} promises");
+}
+
+#[test]
+fn the_matrix_says_the_same_as_questions() {
+    for (file, text) in fixtures() {
+        let report = prove(&text, &file, &Options::default()).unwrap();
+        assert!(!report.cells.is_empty(), "{file}");
+        for cell in report.cells.iter().step_by(7) {
+            let (from, to) = (&report.sources[cell.source], &report.destinations[cell.destination].name);
+            let answer = ask(&text, from, to);
+            assert_eq!(
+                answer.answers.iter().map(|answer| answer.verdict.status).max(),
+                Some(cell.status),
+                "{file}: {from} -> {to}"
+            );
+        }
+        let json = render::json(&report);
+        assert_eq!(json["version"], 1);
+        assert!(render::svg(&report).starts_with("<svg "));
+        assert_eq!(render::sarif(&report)["version"], "2.1.0");
+    }
 }

@@ -2,4 +2,6 @@
 
 mod agreement;
 mod fixtures;
+mod mutation;
+mod size;
 mod walker;
