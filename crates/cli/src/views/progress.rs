@@ -81,6 +81,7 @@ impl Steps {
         let word = self.plan.get(id).map_or("done", |step| done_word(step.action));
         let took = self.begun.get(id).map_or(0, |begun| begun.elapsed().as_millis() as u64);
         let took = if took < 500 { String::new() } else { paint(DIM, format!("  {}", duration(took))) };
+        let summary = if summary == word { "" } else { summary };
         format!("  {} {:<28} {word}  {summary}{took}", paint(GOOD, "✓"), self.name(id))
     }
 
