@@ -1,11 +1,16 @@
-//! The tabpy blueprint in an account: its templates, and the gates of others' tools that they must pass.
-#![expect(clippy::disallowed_methods, reason = "the gates are programs that read files")]
+//! The tabpy blueprint, and networks and services of other shapes, in an account.
 
 use crate::support::{MemoryFiles, TODAY, text_of};
-use compiler::{AwsDeployment, Options, TemplateSet, compile, export_cloudformation, lower_to_aws, render_templates};
+use base64::Engine as _;
+use compiler::{
+    AwsDeployment, Options, ParameterSource, TemplateSet, compile, export_cloudformation, lower_to_aws,
+    render_templates,
+};
 use model::Findings;
+use model::cfn::{Kind, Layer, SecretContent, SubPart, Value, read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const BLUEPRINT: &str = include_str!("../../../../blueprints/tabpy/landfall.yaml");
 const PRODUCTION: &str = r#"
@@ -21,6 +26,67 @@ environments:
       sources-owner: analytics@example.org
       sources-review-by: "2027-06-30"
 "#;
+const HEAD: &str = r#"
+landfall: 1
+name: shop
+environments:
+  production: { target: aws, account: "123456789012", region: eu-central-1 }
+"#;
+/// Every component and setting that the blueprint does not show.
+const SHOP: &str = r#"
+components:
+  net: { kind: network, zones: 3, egress: nat-per-zone, block: 10.20.0.0/20 }
+  key: { kind: secret, generate: { key: { bytes: 32, encoding: hex } } }
+  licence: { kind: secret, given: "env:LICENCE" }
+  signing: { kind: secret, generate: rsa }
+  app:
+    kind: service
+    size: large
+    instances: 2
+    python: { minimum: "3.11", packages: [shop==1.2.0], imports: [shop] }
+    command: ["${self.bin.shop}", --port, "${self.port}", --say, "50% of $5 \"now\""]
+    environment: { KEY: "${key.value}", LICENCE: "a ${licence.value}", PLAIN: "it's ${self.data}" }
+    files:
+      shop.sh: { text: "echo $${HOME} {{ data }}\n", mode: "0644" }
+      public.pem: { text: "{{ pem }}", with: { pem: "${signing.public}" }, mode: "0644" }
+    port: any
+  api: { kind: service, command: [/usr/bin/api], port: 8001, needs: [app] }
+  job: { kind: service, command: [/usr/bin/job], restart: on-failure }
+  web:
+    kind: edge
+    domain: shop.example.org
+    also: [www.shop.example.org, a.example.org, b.example.org, c.example.org]
+    exposure: internet
+    zone: Z0123456789ABCDEFGHIJ
+    routes: { /: { to: [app, api], sticky: true }, /api: { to: api, health: { path: /ok, status: [200, 204] } } }
+    tls: { minimum: "1.3" }
+  inside:
+    kind: edge
+    domain: inside.example.org
+    exposure: internal
+    redirect: false
+    routes: { /: api }
+"#;
+const CLOSED: &str = r#"
+components:
+  net: { kind: network, egress: endpoints }
+  key: { kind: secret, generate: ed25519 }
+  app: { kind: service, command: [/usr/bin/app], port: 9000, environment: { KEY: "${key.value}" } }
+  web: { kind: edge, domain: app.example.org, exposure: internal, routes: { /: app } }
+"#;
+const ADOPTED: &str = r#"
+components:
+  net:
+    kind: network
+    existing:
+      vpc: vpc-0123456789abcdef0
+      block: 10.0.0.0/16
+      public: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+      private: [subnet-0123456789abcdef2, subnet-0123456789abcdef3]
+  app: { kind: service, command: [/usr/bin/app], port: 9000, health: { path: /ok } }
+  web: { kind: edge, domain: app.example.org, exposure: internet, routes: { /: app } }
+"#;
+const NO_NETWORK: &str = "components: { app: { kind: service, command: [/usr/bin/app] } }\n";
 
 fn blueprint_files() -> MemoryFiles {
     MemoryFiles::default()
@@ -47,8 +113,19 @@ fn tabpy() -> (AwsDeployment, TemplateSet) {
     lower(&format!("{BLUEPRINT}{PRODUCTION}"), &blueprint_files())
 }
 
+/// Deployments of every shape, the blueprint first.
+pub(crate) fn shapes() -> Vec<(&'static str, AwsDeployment, TemplateSet)> {
+    let (deployment, templates) = tabpy();
+    let mut shapes = vec![("tabpy", deployment, templates)];
+    for (name, components) in [("shop", SHOP), ("closed", CLOSED), ("adopted", ADOPTED), ("no-network", NO_NETWORK)] {
+        let (deployment, templates) = lower(&format!("{HEAD}{components}"), &MemoryFiles::default());
+        shapes.push((name, deployment, templates));
+    }
+    shapes
+}
+
 /// Writes the exported folder of a deployment.
-fn export(name: &str, deployment: &AwsDeployment, templates: &TemplateSet) -> PathBuf {
+pub(crate) fn export(name: &str, deployment: &AwsDeployment, templates: &TemplateSet) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
     for file in export_cloudformation(deployment, templates) {
@@ -59,8 +136,250 @@ fn export(name: &str, deployment: &AwsDeployment, templates: &TemplateSet) -> Pa
     folder
 }
 
+/// The user data of each launch template, with stand-ins for what is known when the stack is made.
+pub(crate) fn user_data(deployment: &AwsDeployment) -> Vec<(String, String)> {
+    let templates = deployment.graph.resources.iter().filter(|(_, it)| it.kind == "AWS::EC2::LaunchTemplate");
+    templates
+        .map(|(id, template)| {
+            let data = template.properties.get("LaunchTemplateData").unwrap().get("UserData").unwrap();
+            let Kind::Base64(inner) = &data.kind else { panic!("{data:?}") };
+            let Kind::Sub(parts, _) = &inner.kind else { panic!("{inner:?}") };
+            let part = |part: &SubPart| match part {
+                SubPart::Literal(text) => text.clone(),
+                SubPart::Name(name) | SubPart::Attribute(name, _) => format!("the-{}", name.replace("::", "-")),
+            };
+            (id.clone(), parts.iter().map(part).collect())
+        })
+        .collect()
+}
+
+/// The files that a host gets, by path.
+pub(crate) fn host_files(user_data: &str) -> BTreeMap<String, String> {
+    let mut findings = Findings::new();
+    let limits = model::yaml::Limits::default();
+    let document = model::yaml::read("user-data", user_data.as_bytes(), &limits, &mut findings).unwrap();
+    let files = document.root.get("write_files").unwrap().items().unwrap();
+    files
+        .iter()
+        .map(|file| {
+            let text = |key: &str| file.get(key).and_then(model::yaml::Node::text);
+            let content = text("content").unwrap();
+            let decode = || base64::engine::general_purpose::STANDARD.decode(content).unwrap();
+            let content = match text("encoding") {
+                None => content.to_owned(),
+                Some("b64") => String::from_utf8(decode()).unwrap(),
+                Some(_) => {
+                    let mut text = String::new();
+                    flate2::read::GzDecoder::new(decode().as_slice()).read_to_string(&mut text).unwrap();
+                    text
+                }
+            };
+            (text("path").unwrap().to_owned(), content)
+        })
+        .collect()
+}
+
 #[test]
-fn the_blueprint_is_lowered() {
+fn templates_of_the_blueprint() {
     let (deployment, templates) = tabpy();
     export("tabpy", &deployment, &templates);
+    for stack in &templates.stacks {
+        // What is compressed changes with the blueprint's files, which have tests of their own.
+        let lines = stack.text.lines().map(|line| match line.split_once("content: 'H4s") {
+            Some((before, _)) => format!("{before}content: [compressed]\n"),
+            None => format!("{line}\n"),
+        });
+        insta::assert_snapshot!(format!("tabpy-{}", stack.layer.name()), lines.collect::<String>());
+    }
+    let files = export_cloudformation(&deployment, &templates);
+    let readme = files.iter().find(|file| file.path == "README.md").unwrap();
+    insta::assert_snapshot!("tabpy-readme", readme.text.replace(deployment.digest.short(), "[digest]"));
+}
+
+#[test]
+fn the_same_manifest_gives_the_same_templates() {
+    assert_eq!(tabpy().1, tabpy().1);
+}
+
+/// What is written is what is proved: reading the templates gives the resources of the graph.
+#[test]
+fn templates_are_read_back() {
+    for (name, deployment, templates) in shapes() {
+        let mut count = 0;
+        for stack in &templates.stacks {
+            let mut findings = Findings::new();
+            let template = read("template.yaml", &stack.text, &mut findings).unwrap_or_else(|| panic!("{findings:?}"));
+            assert!(
+                findings.is_empty() && template.graph.gaps.is_empty(),
+                "{name}: {findings:?} {:?}",
+                template.graph.gaps
+            );
+            count += template.graph.resources.len();
+            for (id, read) in &template.graph.resources {
+                let made = &deployment.graph.resources[id];
+                assert_eq!(read.kind, made.kind);
+                let path = read.attributes["Metadata"].get("ManifestPath").unwrap();
+                assert_eq!(path, &Value::text(made.origin.as_ref().unwrap().to_string()), "{id}");
+                let handed =
+                    made.properties.mentions().iter().any(|name| {
+                        deployment.graph.resources.get(*name).is_some_and(|other| other.layer != made.layer)
+                    });
+                if !handed {
+                    assert_eq!(read.properties, made.properties, "{name}: {id}");
+                }
+            }
+            for name in template.graph.resources.values().flat_map(|resource| resource.properties.mentions()) {
+                let known = template.graph.resources.contains_key(name) || template.graph.parameters.contains_key(name);
+                assert!(known || name.starts_with("AWS::"), "{name} is unknown in {}", stack.name);
+            }
+        }
+        assert_eq!(count, deployment.graph.resources.len(), "{name}: each resource is in one stack");
+    }
+}
+
+/// Each parameter is an output of a stack before, a zone, or has a default.
+#[test]
+fn stacks_hand_values_on_in_order() {
+    for (name, _, templates) in shapes() {
+        let mut told: BTreeSet<(Layer, String)> = BTreeSet::new();
+        for stack in &templates.stacks {
+            for (parameter, source) in &stack.parameters {
+                match source {
+                    ParameterSource::Output { layer, name: output } => {
+                        assert!(told.contains(&(*layer, output.clone())), "{name}: {parameter} of {}", stack.name);
+                    }
+                    ParameterSource::Default => assert!(stack.text.contains("    Default: "), "{parameter}"),
+                    ParameterSource::HostedZone { domain } => assert!(domain.contains('.')),
+                }
+            }
+            assert!(!stack.text.contains("Fn::ImportValue") && !stack.text.contains("Export:"));
+            let outputs = stack.text.split_once("\nOutputs:\n").map_or("", |(_, outputs)| outputs);
+            let names = outputs.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+            told.extend(names.map(|line| (stack.layer, line.trim().trim_end_matches(':').to_owned())));
+        }
+    }
+}
+
+/// A rule exists because a line of the manifest says so, and opens one port.
+#[test]
+fn rules_are_edges() {
+    for (name, deployment, _) in shapes() {
+        for (id, resource) in &deployment.graph.resources {
+            match resource.kind.as_str() {
+                "AWS::EC2::SecurityGroup" => {
+                    assert!(resource.properties.get("SecurityGroupIngress").is_none(), "{id}");
+                    let egress = resource.properties.get("SecurityGroupEgress").unwrap();
+                    let only = egress.children();
+                    assert!(only.len() == 1 && only[0].get("CidrIp") == Some(&Value::text("127.0.0.1/32")), "{id}");
+                }
+                "AWS::EC2::SecurityGroupIngress" | "AWS::EC2::SecurityGroupEgress" => {
+                    let origin = resource.origin.as_ref().unwrap().to_string();
+                    let edges = [".routes.", ".allow.sources[", ".egress", ".exposure"];
+                    assert!(edges.iter().any(|edge| origin.contains(edge)), "{name}: {id} because of {origin}");
+                    assert_eq!(resource.properties.get("FromPort"), resource.properties.get("ToPort"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// No right is wider than AWS allows it to be narrow.
+#[test]
+fn rights_are_narrow() {
+    /// Actions for which AWS knows no resource.
+    const WITHOUT_RESOURCE: &[&str] = &["ssmmessages:"];
+    fn statements(value: &Value) -> Vec<&Value> {
+        let own = value.get("Effect").is_some_and(|effect| *effect == Value::text("Allow")).then_some(value);
+        own.into_iter().chain(value.children().into_iter().flat_map(statements)).collect()
+    }
+    let mut seen = 0;
+    for (_, deployment, _) in shapes() {
+        for (id, resource) in &deployment.graph.resources {
+            for statement in statements(&resource.properties) {
+                seen += 1;
+                let texts = |key: &str| -> Vec<String> {
+                    let value = statement.get(key);
+                    let items = value
+                        .map(|value| if matches!(value.kind, Kind::List(_)) { value.children() } else { vec![value] });
+                    let text = |value: &Value| match &value.kind {
+                        Kind::Text(text) => Some(text.clone()),
+                        _ => None,
+                    };
+                    items.unwrap_or_default().into_iter().filter_map(text).collect()
+                };
+                let actions = texts("Action");
+                assert!(!actions.is_empty() && actions.iter().all(|action| !action.contains('*')), "{id}: {actions:?}");
+                if resource.kind == "AWS::IAM::Role" && texts("Resource").iter().any(|resource| resource == "*") {
+                    let needed = |action: &String| WITHOUT_RESOURCE.iter().any(|prefix| action.starts_with(prefix));
+                    assert!(actions.iter().all(needed), "{id}: {actions:?}");
+                }
+            }
+        }
+    }
+    assert!(seen > 20);
+}
+
+#[test]
+fn what_is_kept_outlives_its_stack() {
+    const KEPT: &[&str] = &["AWS::SecretsManager::Secret", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup"];
+    for (_, deployment, _) in shapes() {
+        for (id, resource) in deployment.graph.resources.iter().filter(|(_, it)| KEPT.contains(&it.kind.as_str())) {
+            for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+                assert_eq!(resource.attributes.get(policy), Some(&Value::text("Retain")), "{id}");
+            }
+        }
+    }
+}
+
+/// No value of a secret can be in a template: nothing but their places is known when it is made. Hosts ask for them.
+#[test]
+fn hosts_hold_no_secret() {
+    let (_, deployment, _) = shapes().swap_remove(1);
+    let sealed: BTreeSet<&str> = deployment
+        .secrets
+        .iter()
+        .filter(|secret| matches!(secret.content, SecretContent::File(_)))
+        .map(|secret| secret.logical_id.as_str())
+        .collect();
+    assert!(sealed.contains("AppEnvironment"), "{sealed:?}");
+    let app = user_data(&deployment).into_iter().find(|(id, _)| id == "AppTemplate").unwrap().1;
+    let files = host_files(&app);
+    insta::assert_snapshot!(files["/etc/landfall/secrets"], @r#"
+    /run/landfall/files/public.pem 0644 the-AppFilePublicPem
+    /run/landfall/environment 0600 the-AppEnvironment
+    "#);
+    insta::assert_snapshot!(files["/etc/systemd/system/landfall-app.service"].lines().take(24).collect::<Vec<_>>().join("\n"), @r#"
+    [Unit]
+    Description=app of shop (production)
+    Wants=network-online.target
+    After=network-online.target landfall-secrets.service
+    Requires=landfall-secrets.service
+    StartLimitIntervalSec=0
+
+    [Service]
+    User=landfall
+    Group=landfall
+    ExecStart=/opt/landfall/python/bin/shop --port 8000 --say "50%% of $$5 \"now\""
+    WorkingDirectory=/var/lib/landfall
+    StateDirectory=landfall
+    StateDirectoryMode=0700
+    EnvironmentFile=/run/landfall/environment
+    Environment="PLAIN=it's /var/lib/landfall"
+    Restart=always
+    RestartSec=2
+    TimeoutStopSec=10
+    MemoryMax=4294967296
+    MemorySwapMax=0
+    NoNewPrivileges=yes
+    ProtectSystem=strict
+    ProtectHome=yes
+    "#);
+    assert_eq!(files["/etc/landfall/files/shop.sh"], "echo ${HOME} /var/lib/landfall\n");
+    let environment = deployment.secrets.iter().find(|secret| secret.logical_id == "AppEnvironment").unwrap();
+    let SecretContent::File(file) = &environment.content else { panic!("{environment:?}") };
+    insta::assert_snapshot!(file.template, @r#"
+    KEY={{ KEY | shell }}
+    LICENCE={{ LICENCE | shell }}
+    "#);
 }

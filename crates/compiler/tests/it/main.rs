@@ -4,6 +4,7 @@
 
 mod application;
 mod aws;
+mod aws_gates;
 mod blueprints;
 mod editor_schema;
 mod hostile;

@@ -129,6 +129,10 @@ fn can_run(
         let summary = format!("{name} refers to {atom}, which is on another host");
         cx.refuse(&AWS003, at, summary, "let it go through an edge: refer to the edge's `url`");
     }
+    if program.command.iter().chain(&program.working_directory).any(layout::is_sealed) {
+        let summary = format!("the command of {name} holds half of a key pair that is made later");
+        cx.refuse(&AWS003, &at, summary, "put it into a file among `files`, and name the file in the command");
+    }
     cx.findings.error_count() == before
 }
 
@@ -156,7 +160,8 @@ fn sealed_files(
         let place = cx.sealed_file(&part, &node.origin, about, FileSpec { context, ..file.clone() });
         sealed.push(Sealed { place, path: layout.file(id), mode: file.mode });
     }
-    let secret: Vec<(&String, &Text)> = program.environment.iter().filter(|(_, text)| text.has_secret()).collect();
+    let secret: Vec<(&String, &Text)> =
+        program.environment.iter().filter(|(_, text)| layout::is_sealed(text)).collect();
     if !secret.is_empty() {
         // One line a variable, quoted as a shell would; that is what systemd reads.
         let template = secret.iter().map(|(name, _)| format!("{name}={{{{ {name} | shell }}}}\n")).collect();

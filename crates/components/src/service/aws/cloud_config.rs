@@ -3,7 +3,7 @@
 //! The text is one of CloudFormation's `Fn::Sub`: `${Name}` stands for what is known when the stack is made. No text of the
 //! manifest may be taken for such a name, so files with `${` in them are written in base64.
 
-use super::layout::SECRETS_UNIT;
+use super::layout::{DATA, SECRETS_UNIT};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
@@ -12,6 +12,8 @@ use std::io::Write as _;
 
 /// User data of more than this has its larger files compressed: AWS takes 16 KiB.
 const READABLE_BYTES: usize = 12 << 10;
+/// Whom the service runs as.
+const USER: &str = "landfall";
 /// Smaller files gain nothing.
 const WORTH_COMPRESSING: usize = 1 << 10;
 
@@ -72,10 +74,21 @@ fn written(about: &str, files: &[HostFile], compress: bool) -> String {
         }
         Tree::Map(entries)
     });
+    let user = Tree::map([
+        ("name", Tree::text(USER)),
+        ("primary_group", Tree::text(USER)),
+        ("system", Tree::Plain("true".into())),
+        ("lock_passwd", Tree::Plain("true".into())),
+        ("no_create_home", Tree::Plain("true".into())),
+        ("homedir", Tree::text(DATA)),
+        ("shell", Tree::text("/usr/sbin/nologin")),
+    ]);
     let tree = Tree::map([
         ("ssh_pwauth", Tree::Plain("false".into())),
         ("disable_root", Tree::Plain("true".into())),
-        ("users", Tree::List(Vec::new())),
+        ("groups", Tree::List(vec![Tree::text(USER)])),
+        // Naming users leaves out the one that the image would make, with its key.
+        ("users", Tree::List(vec![user])),
         ("write_files", Tree::List(files.collect())),
         ("runcmd", Tree::List(vec![Tree::List(vec![Tree::text("/usr/local/lib/landfall/first-boot")])])),
     ]);

@@ -21,10 +21,20 @@ pub(super) struct Layout<'a> {
     pub(super) sealed: BTreeSet<NodeId>,
 }
 
+/// Whether it is known only when the secrets are made: they themselves, and the public halves of key pairs.
+fn is_kept(atom: &Atom) -> bool {
+    matches!(atom, Atom::Secret(..))
+}
+
+/// Whether a text is known only when the secrets are made.
+pub(super) fn is_sealed(text: &Text) -> bool {
+    text.atoms().any(is_kept)
+}
+
 impl<'a> Layout<'a> {
     pub(super) fn new(processes: &'a ProcessGraph, component: &'a ComponentName) -> Self {
         let is_sealed = |file: &FileSpec| {
-            file.context.values().any(|value| value.atoms().iter().any(|atom| atom.is_secret()))
+            file.context.values().any(|value| value.atoms().into_iter().any(is_kept))
                 || template::usage(&file.template_name, &file.template).derives_keys
         };
         let sealed = processes.nodes.iter().filter_map(|(id, node)| match &node.spec {

@@ -50,7 +50,7 @@ pub(super) fn service(about: &str, program: &ProgramSpec, has_sealed_environment
     if has_sealed_environment {
         let _ = writeln!(unit, "EnvironmentFile={}", layout::SEALED_ENVIRONMENT);
     }
-    for (name, text) in program.environment.iter().filter(|(_, text)| !text.has_secret()) {
+    for (name, text) in program.environment.iter().filter(|(_, text)| !layout::is_sealed(text)) {
         let _ = writeln!(unit, "Environment={}", quote(&format!("{name}={}", fill(text)), false));
     }
     let _ = writeln!(

