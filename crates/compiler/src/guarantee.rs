@@ -2,7 +2,7 @@
 //! resources, not here.
 
 use crate::codes;
-use crate::manifest::Guarantee;
+use crate::manifest::{Guarantee, Parties};
 use crate::nearest::suggest;
 use model::{Finding, Findings, ManifestPath, Place};
 
@@ -38,11 +38,13 @@ pub(crate) fn check(guarantees: &[Guarantee], parties: &[&str], findings: &mut F
         ];
         let named = named.iter().filter_map(|(key, parties)| Some((*key, parties.as_ref()?)));
         for (key, said) in named.chain([("reaches", &guarantee.reaches)]) {
-            for name in said.names() {
+            for (index, name) in said.names().iter().enumerate() {
                 if name != INTERNET && !parties.contains(&name.as_str()) {
                     let mut known = parties.to_vec();
                     known.push(INTERNET);
-                    let place = Place::Value(at.key(key));
+                    let at = at.key(key);
+                    let is_list = matches!(said, Parties::Several(_));
+                    let place = Place::Value(if is_list { at.index(index) } else { at });
                     let summary = format!("there is neither a component nor a person `{name}`");
                     let mut finding = Finding::new(&codes::UNKNOWN_PARTY, place, summary);
                     finding.help = suggest(name, &known, "name");

@@ -1,7 +1,7 @@
 //! "Did you mean": the known word that is nearest to an unknown one.
 
 /// More words are not compared: a hostile file could make that take minutes.
-const COMPARED: usize = 500;
+const COMPARED: usize = 300;
 
 /// The nearest of the known words, unless all are far off.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -13,9 +13,13 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let allowed = (wanted.chars().count() / 3).max(1);
     let score = |candidate: &str| {
         let candidate = plain(candidate);
-        let distance = strsim::osa_distance(&wanted, &candidate);
-        let shorter = wanted.chars().count().min(candidate.chars().count());
+        let (one, other) = (wanted.chars().count(), candidate.chars().count());
+        let shorter = one.min(other);
         let is_part = shorter >= 3 && (candidate.starts_with(&wanted) || wanted.starts_with(&candidate));
+        if !is_part && one.abs_diff(other) > allowed {
+            return None;
+        }
+        let distance = strsim::osa_distance(&wanted, &candidate);
         if distance <= allowed || is_part { Some(distance) } else { None }
     };
     known

@@ -14,7 +14,7 @@ use keywords::{branch_has_type, branch_types, chosen_by_key, has_type, only_key,
 use model::scalar::FORMATS;
 use model::{Finding, FindingCode, Findings, ManifestPath, Place};
 use serde_json::{Map, Value};
-use words::{format_noun, is_old_boolean, last, owner, said, type_noun};
+use words::{format_noun, is_old_boolean, last, owner, said, type_nouns};
 
 /// Checks values against schemas.
 pub(crate) struct Shape<'a> {
@@ -49,7 +49,7 @@ impl<'a> Shape<'a> {
             return;
         }
         if let Some(words) = words(keywords, definitions) {
-            self.word(value, &words, path);
+            self.word(value, &words, &[], path);
             return;
         }
         for branches in ["anyOf", "oneOf"].iter().filter_map(|keyword| keywords.get(*keyword)?.as_array()) {
@@ -210,7 +210,8 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn word(&mut self, value: &Value, words: &[&Value], path: &ManifestPath) {
+    /// `types` are what is possible besides these words.
+    fn word(&mut self, value: &Value, words: &[&Value], types: &[&str], path: &ManifestPath) {
         if words.contains(&value) {
             return;
         }
@@ -220,9 +221,13 @@ impl<'a> Shape<'a> {
         let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let quoted = value.as_str().is_none() && texts.contains(&said.as_str());
         let help = match nearest(&said, texts.iter().copied()) {
+            _ if types.contains(&"integer") && said.parse::<i64>().is_ok() => {
+                format!("write it without quotes: {said}")
+            }
             _ if quoted => format!("put it in quotes: \"{said}\""),
             Some(nearest) => format!("did you mean `{nearest}`? Possible here: {}", list(&texts)),
-            None => format!("possible here: {}", list(&texts)),
+            None if types.is_empty() => format!("possible here: {}", list(&texts)),
+            None => format!("possible here: {}, or {}", list(&texts), type_nouns(types)),
         };
         self.report(
             &codes::UNKNOWN_WORD,
@@ -247,7 +252,15 @@ impl<'a> Shape<'a> {
                     .collect();
                 self.wrong_type(value, &all, &Map::new(), path);
             }
-            [only] => self.value(value, only, path),
+            [only] => match only.as_object().and_then(|keywords| words(keywords, definitions)) {
+                Some(words) if !words.contains(&&*value) => {
+                    let others =
+                        branches.iter().filter(|branch| branch != &only).filter_map(|branch| branch.as_object());
+                    let types: Vec<&str> = others.flat_map(|branch| branch_types(branch, definitions)).collect();
+                    self.word(value, &words, &types, path);
+                }
+                _ => self.value(value, only, path),
+            },
             several => {
                 if let Some(good) = several.iter().find(|branch| self.fits(value, branch)) {
                     self.value(value, good, path);
@@ -289,15 +302,9 @@ impl<'a> Shape<'a> {
             .get("format")
             .and_then(Value::as_str)
             .filter(|format| FORMATS.iter().any(|known| known.name == *format));
-        let mut nouns: Vec<&str> = Vec::new();
-        for noun in types.iter().map(|name| type_noun(name)) {
-            if !nouns.contains(&noun) {
-                nouns.push(noun);
-            }
-        }
         let wanted = match format {
             Some(format) => format!("a {}", format_noun(format)),
-            None => nouns.join(" or "),
+            None => type_nouns(types),
         };
         let example =
             format.and_then(|format| FORMATS.iter().find(|known| known.name == format)).map(|format| format.example);
@@ -326,6 +333,11 @@ impl<'a> Shape<'a> {
                 Some("the parameter is a list already: write it without brackets".into())
             }
             Value::String(_) | Value::Number(_) if types == ["array"] => Some("put it in brackets: [ ... ]".into()),
+            Value::Object(_) | Value::Null => None,
+            _ if types == ["object"] => keywords.get("properties").and_then(Value::as_object).map(|properties| {
+                let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+                format!("write a mapping of the keys {}", list(&names))
+            }),
             _ => None,
         };
         let summary = format!("`{}` must be {wanted}, but {}", last(path), said(value));

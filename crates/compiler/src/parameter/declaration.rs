@@ -91,12 +91,13 @@ fn declared(said: ParameterDeclaration, at: &ManifestPath, findings: &mut Findin
             None
         }
     };
-    let least = bound("min", said.min.as_ref());
-    let most = bound("max", said.max.as_ref());
-    if let (Some(least), Some(most)) = (least, most)
-        && least > most
+    let mut least = bound("min", said.min.as_ref());
+    let mut most = bound("max", said.max.as_ref());
+    if let (Some(low), Some(high)) = (least, most)
+        && low > high
     {
         report(&codes::UNFIT_RULE, "min", "`min` is above `max`: no value fits".into(), "exchange them".into());
+        (least, most) = (None, None);
     }
     let pattern = said.pattern.as_ref().and_then(|pattern| match (r#type.item(), Regex::new(pattern)) {
         (ParameterType::Int | ParameterType::Bool | ParameterType::Port | ParameterType::Secret, _) => {

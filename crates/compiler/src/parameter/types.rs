@@ -75,7 +75,7 @@ impl ParameterType {
             (Self::Int, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(value.clone()),
             (Self::Int, _) => Err("write a whole number, without quotes".into()),
             (Self::Bool, Value::Bool(_)) => Ok(value.clone()),
-            (Self::Bool, _) => Err("write `true` or `false`".into()),
+            (Self::Bool, _) => Err("write `true` or `false`, without quotes".into()),
             (Self::Port, Value::Number(number)) => match number.as_u64() {
                 Some(1..=65535) => Ok(value.clone()),
                 _ => Err("write a port number from 1 to 65535".into()),

@@ -125,7 +125,8 @@ fn quote<'a>(
     let own = own.map(|kind| kind.span(span(at)));
     let others =
         others.iter().map(|(located, label)| AnnotationKind::Context.span(span(located)).label(printable(label)));
-    let snippet = Snippet::source(window).line_start(line).path(at.file.as_str());
+    // Lines may end as they do on Windows.
+    let snippet = Snippet::source(window.replace('\r', " ")).line_start(line).path(at.file.as_str());
     group.element(snippet.annotations(own).annotations(others))
 }
 

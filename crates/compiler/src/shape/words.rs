@@ -3,7 +3,23 @@
 use model::{ManifestPath, Segment};
 use serde_json::Value;
 
-pub(super) fn type_noun(name: &str) -> &'static str {
+/// Types in a row: `a text, a list or true or false`.
+pub(super) fn type_nouns(types: &[&str]) -> String {
+    let mut nouns: Vec<&str> = Vec::new();
+    for name in types {
+        let is_covered = *name == "integer" && types.contains(&"number");
+        if !is_covered && !nouns.contains(&type_noun(name)) {
+            nouns.push(type_noun(name));
+        }
+    }
+    match nouns.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, first)) => format!("{} or {last}", first.join(", ")),
+        None => "something else".to_owned(),
+    }
+}
+
+fn type_noun(name: &str) -> &'static str {
     match name {
         "string" => "a text",
         "integer" => "a whole number",

@@ -303,7 +303,10 @@ impl Builder<'_> {
     }
 
     fn broken(&self, range: Range<usize>, error: &ScanError) -> Finding {
-        let finding = self.finding(&codes::SYNTAX, range, error.info());
+        let finding = self.finding(&codes::SYNTAX, range.clone(), error.info());
+        if self.text[..range.start].ends_with('$') && self.text[range.start..].starts_with('{') {
+            return finding.help("put the reference in quotes: \"${name}\"");
+        }
         if let Some(open) = self.stack.iter().rev().find(|frame| frame.is_flow) {
             let start = open.range.start;
             let bracket = self.clamp(start..start + 1);
@@ -311,10 +314,34 @@ impl Builder<'_> {
             let place = Place::Span { file: self.file.to_owned(), range: bracket };
             return finding.related(place, "this is still open").help(format!("close it with `{close}`"));
         }
+        if let Some((place, line)) = self.colon_without_space(range.start) {
+            let help = "write a space after the colon, as `key: value`";
+            let place = Place::Span { file: self.file.to_owned(), range: place };
+            return finding.related(place, format!("line {line} has no space after its colon")).help(help);
+        }
         finding.help(
             "compare the indentation with the lines before, write a space after each `:` and `-`, and put texts with \
              `: `, ` #` or brackets in quotes",
         )
+    }
+
+    /// The usual cause of a colon at the wrong place: the line before it, or its own, lost a space.
+    fn colon_without_space(&self, offset: usize) -> Option<(Range<usize>, usize)> {
+        let before = &self.text[..offset];
+        let own_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let above_start = before[..own_start.saturating_sub(1)].rfind('\n').map_or(0, |end| end + 1);
+        let own_end = self.text[offset..].find('\n').map_or(self.text.len(), |length| offset + length);
+        let suspects = [(own_start, own_end), (above_start, own_start.saturating_sub(1))];
+        suspects.into_iter().find_map(|(start, end)| {
+            let line = self.text.get(start..end)?;
+            let indentation = line.len() - line.trim_start_matches([' ', '-']).len();
+            let colon = line[indentation..].find(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c))?;
+            let rest = &line[indentation + colon..];
+            let is_key =
+                colon > 0 && rest.starts_with(':') && !rest[1..].starts_with([' ', '\r', '/']) && rest.len() > 1;
+            let place = start + indentation..start + indentation + colon + 1;
+            is_key.then(|| (place, self.text[..start].matches('\n').count() + 1))
+        })
     }
 
     /// The first indentation with a tab, and in how many lines there is one. Only asked when the
