@@ -101,10 +101,11 @@ fn holds(said: &IndexMap<String, OneOrMany<Scalar>>, cx: &ProbeContext<'_>, find
             report_key(findings, &PRB005, &at, format!("there is no parameter `{parameter}`"), help);
             continue;
         };
-        holds &= wanted.clone().into_vec().into_iter().any(|wanted| match value {
-            Value::String(text) => *text == wanted.into_text(),
-            other => other.to_string() == wanted.into_text(),
-        });
+        let given = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        holds &= wanted.clone().into_vec().into_iter().any(|wanted| wanted.into_text() == given);
     }
     holds
 }

@@ -205,14 +205,14 @@ fn with_variables(
             report_key(findings, &SVC007, &place, format!("templates have `{name}` already"), "take another name");
             continue;
         }
-        if let Some(variable) = variable(value, &place, findings) {
+        if let Some(variable) = variable(value) {
             variables.insert(name, variable);
         }
     }
     variables
 }
 
-fn variable(value: Value, at: &ManifestPath, findings: &mut Findings) -> Option<Variable> {
+fn variable(value: Value) -> Option<Variable> {
     Some(match value {
         Value::String(text) => {
             let text = reference_text(&text)?;
@@ -222,14 +222,9 @@ fn variable(value: Value, at: &ManifestPath, findings: &mut Findings) -> Option<
                 Variable::Plain(Value::String(text.literal()))
             }
         }
-        Value::Array(items) => {
-            let items = items.into_iter().enumerate();
-            Variable::List(items.filter_map(|(index, item)| variable(item, &at.index(index), findings)).collect())
-        }
+        Value::Array(items) => Variable::List(items.into_iter().filter_map(variable).collect()),
         Value::Object(entries) => {
-            let entries = entries.into_iter();
-            let pairs = entries.filter_map(|(key, item)| Some((key.clone(), variable(item, &at.key(key), findings)?)));
-            Variable::Map(pairs.collect())
+            Variable::Map(entries.into_iter().filter_map(|(key, item)| Some((key, variable(item)?))).collect())
         }
         plain => Variable::Plain(plain),
     })

@@ -1,4 +1,5 @@
 //! The kinds of components, seen from outside: what they refuse, and what they become.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod edge;
 mod examples;
