@@ -14,7 +14,8 @@ use crate::views::style::duration;
 use crate::views::{self};
 use compiler::Application;
 use engine::{Ending, Journal, Options, Request, SystemClock, is_settled, propose, run as run_plan};
-use local_runtime::{LocalTarget, Removal};
+use local_runtime::{LocalTarget, Removal, authority_certificate};
+use model::process_graph::NodeSpec;
 use model::run_state::RunState;
 use model::{Fault, FaultKind, ProcessGraph};
 use std::path::{Path, PathBuf};
@@ -109,6 +110,13 @@ impl Up<'_> {
         Ok(record)
     }
 
+    /// The certificate that signs those of the deployment's edges, when it has any.
+    fn authority(&self) -> Option<PathBuf> {
+        let has_edge = self.graph.nodes.values().any(|node| matches!(node.spec, NodeSpec::Edge(_)));
+        let folders = Surroundings::folders().ok().filter(|_| has_edge)?;
+        Some(authority_certificate(&folders))
+    }
+
     fn conclude(
         &self,
         changed: usize,
@@ -147,7 +155,7 @@ impl Up<'_> {
         } else {
             console.line(&format!("{name} is up ({}).\n", duration(took)))?;
             console.text(&views::outputs::text(name, &outputs))?;
-            console.tell(&next_steps(&self.manifest, name.as_str()));
+            console.tell(&next_steps(&self.manifest, name.as_str(), self.authority().as_deref()));
         }
         Ok(())
     }
@@ -165,10 +173,17 @@ pub(crate) fn conclude_run(ending: Ending, failed: Vec<(model::StepId, Fault)>) 
     }
 }
 
-fn next_steps(manifest: &Path, name: &str) -> String {
+fn next_steps(manifest: &Path, name: &str, authority: Option<&Path>) -> String {
     let shown = crate::surroundings::readable(manifest);
+    let trust = authority.map_or_else(String::new, |certificate| {
+        format!(
+            "\nIts certificate is signed by your own authority, {}; no program trusts that by itself: \
+             `landfall doctor` tells how to make one do so.",
+            certificate.display()
+        )
+    });
     format!(
-        "\nIt goes on running. Edit {shown} and type `landfall up` again to change it; `landfall status {name}`, \
-             `logs`, `verify` and `down` work from any shell."
+        "{trust}\nIt goes on running. Edit {shown} and type `landfall up` again to change it; \
+         `landfall status {name}`, `logs`, `verify` and `down` work from any shell."
     )
 }

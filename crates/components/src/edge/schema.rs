@@ -30,7 +30,8 @@ pub(crate) struct EdgeSpec {
     /// Whether plain HTTP is answered with a redirect to HTTPS. Otherwise it is not answered at all.
     #[serde(default = "yes")]
     pub redirect: bool,
-    /// The numbers of its ports; on this machine others are taken when they are not free.
+    /// The numbers of its ports on this machine. A number that is given is had, or `up` is refused and
+    /// says who has it; without one, 8443 and 8080 or free ones are taken.
     #[serde(default)]
     pub ports: PortsSpec,
     /// Settings of TLS.

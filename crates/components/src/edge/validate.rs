@@ -39,11 +39,11 @@ pub(super) struct ValidRoute {
 
 impl ValidEdge {
     pub(super) fn https_wish(&self) -> PortWish {
-        PortWish::Preferably(self.ports.https.unwrap_or(8443))
+        wish(self.ports.https, 8443)
     }
 
     pub(super) fn http_wish(&self) -> PortWish {
-        PortWish::Preferably(self.ports.http.unwrap_or(8080))
+        wish(self.ports.http, 8080)
     }
 
     pub(super) fn edge_limits(&self) -> EdgeLimits {
@@ -54,6 +54,11 @@ impl ValidEdge {
             drain_ms: self.limits.drain.milliseconds(),
         }
     }
+}
+
+/// People write a public port down somewhere else too, so a number that was given is had or refused.
+fn wish(said: Option<u16>, usual: u16) -> PortWish {
+    said.map_or(PortWish::Preferably(usual), PortWish::Exactly)
 }
 
 /// Checks an edge. Reports everything that is wrong.
