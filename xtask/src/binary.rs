@@ -4,8 +4,15 @@ use crate::Result;
 use crate::shell::Shell;
 use std::path::PathBuf;
 
-/// Builds the command as the tests do and returns where it lies.
-pub(crate) fn built() -> Result<PathBuf> {
+/// Builds the command alone and returns where it lies.
+pub(crate) fn alone() -> Result<PathBuf> {
+    Shell::cargo(["build", "--package", "landfall", "--locked", "--quiet"]).run()?;
+    Ok(target_directory()?.join("debug/landfall"))
+}
+
+/// Builds the command together with all tests and returns where it lies. After `cargo test --workspace`
+/// nothing is left to do; alone, it would be built a second time with fewer features.
+pub(crate) fn with_tests() -> Result<PathBuf> {
     Shell::cargo(["build", "--workspace", "--all-targets", "--locked", "--quiet"]).run()?;
     Ok(target_directory()?.join("debug/landfall"))
 }

@@ -12,7 +12,7 @@
 
 use crate::sandbox::Sandbox;
 use crate::suite::Tally;
-use crate::{Result, binary, workspace};
+use crate::{Result, workspace};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,7 @@ struct Shown {
 }
 
 /// Runs the commands of `README.md` and of every page under `docs/`.
-pub(crate) fn check() -> Result<Tally> {
-    let binary = binary::built()?;
+pub(crate) fn check(binary: &Path) -> Result<Tally> {
     let mut total = Tally::default();
     for file in workspace::files()? {
         let page = file == Path::new("README.md") || file.starts_with("docs");
@@ -49,7 +48,7 @@ pub(crate) fn check() -> Result<Tally> {
         let blocks = blocks(&std::fs::read_to_string(workspace::root().join(&file))?)
             .map_err(|fault| format!("{}:{fault}", file.display()))?;
         if !blocks.is_empty() {
-            total.add(document(&file, &blocks, &binary)?);
+            total.add(document(&file, &blocks, binary)?);
         }
     }
     Ok(total)

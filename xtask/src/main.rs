@@ -57,9 +57,9 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["layers"] => layers::check()?,
         ["dependencies"] => dependencies::check()?,
         ["hygiene"] => hygiene::check()?,
-        ["generate"] => generate::write()?,
-        ["generate", "--check"] => generate::check()?,
-        ["documents"] => println!("{}", console::check()?),
+        ["generate"] => generate::write(binary::alone)?,
+        ["generate", "--check"] => generate::check(&binary::alone()?)?,
+        ["documents"] => println!("{}", console::check(&binary::alone()?)?),
         ["help" | "--help" | "-h"] | [] => print!("{HELP}"),
         other => {
             eprint!("error: no task `{}`\n\n{HELP}", other.join(" "));

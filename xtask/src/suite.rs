@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, from the cheapest question to the dearest.
 
 use crate::shell::Shell;
-use crate::{Result, console, dependencies, generate, hygiene, layers, tools};
+use crate::{Result, binary, console, dependencies, generate, hygiene, layers, tools};
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ExitCode, Stdio};
@@ -82,8 +82,8 @@ pub(crate) fn run() -> Result<ExitCode> {
         Shell::cargo(["deny", "--offline", "check", "bans", "licenses", "sources"]).run().map(|()| Tally::PASSED)
     });
     suite.step("tests", tests);
-    suite.check("generated files", generate::check);
-    suite.step("documents", console::check);
+    suite.check("generated files", || generate::check(&binary::with_tests()?));
+    suite.step("documents", || console::check(&binary::with_tests()?));
     Ok(suite.end())
 }
 

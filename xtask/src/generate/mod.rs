@@ -5,9 +5,9 @@ mod codes;
 mod commands;
 mod manifest;
 
-use crate::{Result, binary, purity, shell::Shell, workspace};
+use crate::{Result, purity, shell::Shell, workspace};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const BANNER: &str = "<!-- Made by `cargo xtask generate` from the code. Changes here are lost. -->\n\n";
 
@@ -45,10 +45,10 @@ struct CommandHelp {
 }
 
 /// Writes every file.
-pub(crate) fn write() -> Result {
+pub(crate) fn write(binary: impl FnOnce() -> Result<PathBuf>) -> Result {
     // The bans first: they must be there even when the command does not build.
     purity::write()?;
-    for (file, text) in reference()? {
+    for (file, text) in reference(binary()?.as_path())? {
         let file = workspace::root().join(file);
         std::fs::create_dir_all(file.parent().ok_or("a file in no folder")?)?;
         std::fs::write(file, text)?;
@@ -57,10 +57,10 @@ pub(crate) fn write() -> Result {
 }
 
 /// Says which files are not what the code makes of them.
-pub(crate) fn check() -> Result {
+pub(crate) fn check(binary: &Path) -> Result {
     purity::check()?;
     let mut stale = Vec::new();
-    let files = reference()?;
+    let files = reference(binary)?;
     for (file, text) in &files {
         if std::fs::read_to_string(workspace::root().join(file)).ok().as_ref() != Some(text) {
             stale.push(file.display().to_string());
@@ -73,9 +73,8 @@ pub(crate) fn check() -> Result {
     Err(format!("not as the code makes them: {}; type `cargo xtask generate`", stale.join(", ")).into())
 }
 
-fn reference() -> Result<Vec<(PathBuf, String)>> {
-    let binary = binary::built()?;
-    let text = Shell::new(&binary, ["reference"]).output()?;
+fn reference(binary: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let text = Shell::new(binary, ["reference"]).output()?;
     let reference: Reference = serde_json::from_str(&text)
         .map_err(|cause| format!("`landfall reference` prints something else than the reference: {cause}"))?;
     let schema = serde_json::to_string_pretty(&reference.schema)? + "\n";
