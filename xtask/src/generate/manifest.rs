@@ -10,7 +10,8 @@ pub(super) fn page(schema: &Value) -> String {
     let mut page = String::from("# The manifest\n\n");
     paragraph(&mut page, schema);
     page.push_str(
-        "An editor that knows JSON Schema completes and checks it with `landfall.schema.json` beside this page.\n",
+        "An editor that knows JSON Schema completes and checks it with `landfall.schema.json` beside this page.\n\
+         Wherever a value stands, `${parameter}` may stand instead.\n\n",
     );
     let mut found = Vec::new();
     body(&mut page, schema, &mut found);
@@ -83,8 +84,27 @@ fn keys(page: &mut String, schema: &Value, properties: &Map<String, Value>, foun
     }
 }
 
+/// A schema without the alternative that every value has: a text that refers to a parameter.
+fn said_directly(schema: &Value) -> &Value {
+    let is_reference = |choice: &&Value| choice["pattern"] == r"\$\{[^}]+\}";
+    match schema["anyOf"]
+        .as_array()
+        .map(|choices| choices.iter().filter(|choice| !is_reference(choice)).collect::<Vec<_>>())
+    {
+        Some(choices) if choices.len() == 1 => choices[0],
+        _ => schema,
+    }
+}
+
 /// A type in words, with links to definitions, which are noted as found.
 fn kind(schema: &Value, found: &mut Vec<String>) -> String {
+    let schema = said_directly(schema);
+    let by_kind: Vec<&Value> =
+        schema["allOf"].as_array().into_iter().flatten().filter_map(|rule| rule.get("then")).collect();
+    if !by_kind.is_empty() {
+        let kinds: Vec<String> = by_kind.into_iter().map(|then| kind(then, found)).collect();
+        return format!("{}, by `kind`", kinds.join(" or "));
+    }
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         found.push(name.to_owned());
         return format!("[{name}](#{})", name.to_lowercase());
@@ -131,6 +151,7 @@ fn named(name: &str, schema: &Value, found: &mut Vec<String>) -> String {
 
 /// The limits of a value.
 fn rules(schema: &Value) -> String {
+    let schema = said_directly(schema);
     let mut rules = Vec::new();
     if let Some(format) =
         schema["format"].as_str().filter(|format| !format.starts_with("uint") && !format.starts_with("int"))
@@ -175,15 +196,22 @@ mod tests {
             "properties": {
                 "name": { "type": "string", "pattern": "^a|b$", "description": "Its\nname." },
                 "size": { "$ref": "#/$defs/Size" },
+                "parts": { "type": "object", "additionalProperties": { "allOf": [
+                    { "if": {}, "then": { "$ref": "#/$defs/Part" } },
+                ] } },
+                "wait": { "anyOf": [{ "type": "string", "format": "duration" }, { "type": "string", "pattern": r"\$\{[^}]+\}" }] },
                 "ports": { "type": ["array", "null"], "items": { "type": "integer", "minimum": 1 }, "default": [80] },
             },
             "required": ["name"],
-            "$defs": { "Size": { "description": "How big.", "enum": ["small", "large"] }, "Unused": {} },
+            "$defs": { "Size": { "description": "How big.", "enum": ["small", "large"] }, "Part": { "description": "A part." }, "Unused": {} },
         });
         let page = page(&schema);
         assert!(page.contains("| `name` | text (`^a\\|b$`) | required | Its name. |"), "{page}");
         assert!(page.contains("| `size` | [Size](#size) |  |  |"), "{page}");
         assert!(page.contains("| `ports` | list of whole number | `[80]` |  |"), "{page}");
+        assert!(page.contains("| `wait` | text (duration) |  |  |"), "{page}");
+        assert!(page.contains("| `parts` | mapping of [Part](#part), by `kind` |  |  |"), "{page}");
+        assert!(page.contains("## Part\n\nA part.\n"), "{page}");
         assert!(page.contains("## Size\n\nHow big.\n\nType: `small` or `large`\n"), "{page}");
         assert!(!page.contains("Unused"), "{page}");
     }
