@@ -9,6 +9,7 @@ use crate::disk;
 use crate::folders::{Home, UserFolders};
 use crate::ownership;
 use crate::ports;
+use crate::removal::Removal;
 use crate::secrets::Secrets;
 use crate::supervisor::SupervisorCommand;
 use crate::supervisor::client::Client;
@@ -41,6 +42,8 @@ pub struct Setup {
 #[derive(Debug, Clone)]
 pub struct LocalTarget {
     pub(crate) setup: Setup,
+    /// What a removal of everything leaves; a single secret that is no longer wanted goes anyway.
+    pub(crate) removal: Option<Removal>,
     pub(crate) home: Home,
     pub(crate) client: Client,
 }
@@ -57,7 +60,7 @@ impl LocalTarget {
         ownership::check_version(&home)?;
         ownership::check_owner(&home, &setup.manifest)?;
         let client = Client::new(home.clone());
-        Ok(Self { setup, home, client })
+        Ok(Self { setup, removal: None, home, client })
     }
 
     /// Makes the deployment's folder and writes down whose it is. Before the journal is opened.
@@ -69,6 +72,13 @@ impl LocalTarget {
             disk::private_folder(&folder)?;
         }
         ownership::record(&self.home, &self.setup.manifest)
+    }
+
+    /// For the run that takes everything down: its steps leave what the removal keeps.
+    #[must_use]
+    pub fn removing(mut self, removal: Removal) -> Self {
+        self.removal = Some(removal);
+        self
     }
 
     /// The deployment's folder.

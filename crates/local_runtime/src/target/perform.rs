@@ -190,6 +190,9 @@ fn vanished(node: &NodeId) -> Fault {
 async fn delete(target: &LocalTarget, node: &NodeId, made: &Node) -> Result<Outcome, Fault> {
     let home = &target.home;
     match &made.spec {
+        NodeSpec::Secret(_) if target.removal.is_some_and(|removal| removal.keep_data) => {
+            return Ok(outcome("kept with the data", None));
+        }
         NodeSpec::Secret(_) => target.secrets().remove(node)?,
         NodeSpec::PythonEnvironment(_) => python::remove(home, node)?,
         NodeSpec::Source(_) => source::remove(home, node)?,

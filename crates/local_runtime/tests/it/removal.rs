@@ -2,7 +2,8 @@
 
 use crate::world::{World, eventually, kill, lives, script};
 use local_runtime::Removal;
-use model::process_graph::NodeSpec;
+use model::Action;
+use model::process_graph::{NodeSpec, SecretRecipe, SecretSpec};
 use std::fs;
 
 #[tokio::test]
@@ -49,10 +50,18 @@ async fn data_is_kept_when_asked() {
     it.file("app/file/f", "text");
     it.node("app/program", &[], NodeSpec::Program(script("echo precious > kept; exec sleep 1000")));
     it.up().await.unwrap();
+    let recipe = SecretRecipe::Password { length: 8, alphabet: "ab".into() };
+    let secret = it.node("app/password", &[], NodeSpec::Secret(SecretSpec::Generated { recipe, generation: 1 }));
+    it.up().await.unwrap();
+    let value = it.target.home().root().join("secrets/app/password/value");
+    let password = fs::read_to_string(&value).unwrap();
     let removal = Removal { keep_data: true };
+    it.target = it.target.removing(removal);
+    it.perform(&secret, Action::Delete).await.unwrap();
     it.target.remove(removal).await.unwrap();
     let root = it.target.home().root();
     assert_eq!(fs::read_to_string(root.join("data/app/kept")).unwrap(), "precious\n");
+    assert_eq!(fs::read_to_string(&value).unwrap(), password, "data that it guards would be lost without it");
     assert!(!root.join("files").exists() && !root.join("logs").exists());
     assert!(it.target.leftovers(removal).is_empty());
     assert!(!it.target.leftovers(Removal::default()).is_empty());
