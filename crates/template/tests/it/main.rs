@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 #![expect(clippy::disallowed_types, reason = "the other side is a program")]
 
+mod tabpy;
+
 use model::process_graph::{KeyEncoding, SecretRecipe};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -22,12 +24,13 @@ fn asked(program: &str, arguments: &[&str], input: &str) -> Option<String> {
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .ok()?;
     child.stdin.take()?.write_all(input.as_bytes()).ok()?;
     let output = child.wait_with_output().ok()?;
-    output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
 }
 
 #[test]
