@@ -20,6 +20,9 @@ pub struct AwsDeployment {
     pub graph: cfn::ResourceGraph,
     /// What goes into its secrets.
     pub secrets: Vec<cfn::StoredSecret>,
+    /// Each way that the manifest states: from, to, the line that states it. The ends have the names that a proof of
+    /// the resources gives them; a proof compares what is open with these, and nothing else may be.
+    pub stated_ways: Vec<(String, String, ManifestPath)>,
     /// Parameters that are the hosted zone of a domain, looked up before the stack is made.
     pub zones: indexmap::IndexMap<String, String>,
     /// What every stack is tagged with; CloudFormation hands it on to the resources.
@@ -58,6 +61,7 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
     let tag = |key: &str, value: &str| (format!("landfall:{key}"), value.to_owned());
     Some(AwsDeployment {
         name: format!("{}-{environment}", application.name),
+        stated_ways: aws.stated(),
         graph: aws.graph,
         secrets: aws.secrets,
         zones: aws.zones,

@@ -66,8 +66,13 @@ pub struct NetworkInAws {
 pub enum EgressInAws {
     /// The internet, through address translation.
     Internet,
-    /// Services of AWS, through interfaces that belong to this group.
-    Endpoints(Ref<SecurityGroup>),
+    /// Services of AWS, through interfaces of the network.
+    Endpoints {
+        /// The group of the interfaces.
+        group: Ref<SecurityGroup>,
+        /// The interfaces by logical id, each with its service.
+        services: Vec<(String, String)>,
+    },
     /// Nothing.
     Nothing,
 }
@@ -79,10 +84,36 @@ pub struct BackendInAws {
     pub component: ComponentName,
     /// The group of its hosts.
     pub group: Ref<SecurityGroup>,
+    /// What its hosts are called in a proof.
+    pub hosts: String,
     /// Where its hosts are registered.
     pub targets: Ref<TargetGroup>,
     /// The number of its port.
     pub port: u16,
+}
+
+/// A way that the manifest states, by the names that a proof of the resources gives to its ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayStated {
+    /// Who comes.
+    pub from: Party,
+    /// Where to: `WebBalancer:443`, `internet`, `service:s3`.
+    pub to: String,
+    /// The line that states it.
+    pub because: ManifestPath,
+}
+
+/// Who comes on a way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Party {
+    /// The internet and everything in the network.
+    Everybody,
+    /// The internet, or a part of it.
+    Internet,
+    /// Everything in the network.
+    Network,
+    /// One resource.
+    Resource(String),
 }
 
 /// What has been lowered so far.
@@ -92,6 +123,10 @@ pub struct AwsGraph {
     pub graph: ResourceGraph,
     /// What goes into the secrets.
     pub secrets: Vec<StoredSecret>,
+    /// What has an address of its own: hosts, load balancers, endpoints; by logical id.
+    pub interfaces: Vec<String>,
+    /// The ways that the manifest states.
+    pub ways_stated: Vec<WayStated>,
     network: Option<NetworkInAws>,
     backends: IndexMap<ComponentName, BackendInAws>,
     /// Parameters that are the hosted zone of a domain, looked up before the stack is made.
@@ -168,6 +203,25 @@ pub struct AwsContext<'a> {
     pub aws: &'a mut AwsGraph,
     /// What cannot be lowered.
     pub findings: &'a mut Findings,
+}
+
+impl AwsGraph {
+    /// Each way that the manifest states as `(from, to, because)`, by the names that a proof of the resources gives.
+    #[must_use]
+    pub fn stated(&self) -> Vec<(String, String, ManifestPath)> {
+        let mut stated = Vec::new();
+        for WayStated { from, to, because } in &self.ways_stated {
+            let inside = self.interfaces.iter().filter(|id| !to.starts_with(&format!("{id}:"))).cloned();
+            let from: Vec<String> = match from {
+                Party::Everybody => inside.chain(["internet".to_owned()]).collect(),
+                Party::Internet => vec!["internet".to_owned()],
+                Party::Network => inside.collect(),
+                Party::Resource(id) => vec![id.clone()],
+            };
+            stated.extend(from.into_iter().map(|from| (from, to.clone(), because.clone())));
+        }
+        stated
+    }
 }
 
 impl AwsContext<'_> {
@@ -300,6 +354,18 @@ impl AwsContext<'_> {
             self.aws.zones.insert(name.clone(), domain.to_owned());
         }
         zone
+    }
+
+    /// Says that a resource has an address of its own.
+    pub fn interface<T: ResourceType>(&mut self, resource: &Ref<T>) -> String {
+        let id = resource.logical_id().unwrap_or_default().to_owned();
+        self.aws.interfaces.push(id.clone());
+        id
+    }
+
+    /// Says that the manifest states a way.
+    pub fn way(&mut self, from: Party, to: impl Into<String>, because: &ManifestPath) {
+        self.aws.ways_stated.push(WayStated { from, to: to.into(), because: because.clone() });
     }
 
     /// Adds the place of a secret. What goes into it never stands in a template.

@@ -3,7 +3,7 @@
 use super::schema::Exposure;
 use super::validate::{ValidEdge, ValidRoute};
 use crate::aws_context::{
-    AWS006, AlarmSpec, AwsContext, BackendInAws, IpVersion, NetworkInAws, Other, Rule, list, object,
+    AWS006, AlarmSpec, AwsContext, BackendInAws, IpVersion, NetworkInAws, Other, Party, Rule, list, object,
 };
 use model::cfn::types::{
     Bucket, BucketPolicy, Certificate, Listener, ListenerRule, LoadBalancer, RecordSet, SecurityGroup,
@@ -33,13 +33,15 @@ pub(super) fn lower(valid: &ValidEdge, cx: &mut AwsContext<'_>) {
     ways_in(valid, &group, &network, cx);
     let bucket = access_logs(cx);
     let balancer = balancer(valid, &group, &bucket, &network, cx);
+    let id = cx.interface(&balancer);
+    state_ways(valid, &id, cx);
     let zone = cx.zone(&valid.domains[0], valid.zone.as_deref());
     let certificate = certificate(valid, &zone, cx);
     let listener = listeners(valid, &balancer, &certificate, cx);
     let mut known: Vec<BackendInAws> = Vec::new();
     let mut priority = 1;
     for route in &valid.routes {
-        let backends = ways_to_services(route, &group, cx);
+        let backends = ways_to_services(route, &group, &id, cx);
         rules(valid, route, &backends, &listener, &mut priority, cx);
         known.extend(
             backends
@@ -86,8 +88,26 @@ fn ways_in(valid: &ValidEdge, group: &Ref<SecurityGroup>, network: &NetworkInAws
     }
 }
 
+/// What the manifest says by `exposure` and `allow`.
+fn state_ways(valid: &ValidEdge, balancer: &str, cx: &mut AwsContext<'_>) {
+    let (from, because) = match (valid.exposure, valid.allow.is_empty()) {
+        (Exposure::Internet, true) => (Party::Everybody, valid.at.key("exposure")),
+        (Exposure::Internet, false) => (Party::Internet, valid.at.key("allow").key("sources")),
+        (Exposure::Internal, _) => (Party::Network, valid.at.key("exposure")),
+    };
+    cx.way(from.clone(), format!("{balancer}:443"), &because);
+    if valid.redirect {
+        cx.way(from, format!("{balancer}:80"), &because);
+    }
+}
+
 /// Opens the way to the services of a route, on both sides.
-fn ways_to_services(route: &ValidRoute, group: &Ref<SecurityGroup>, cx: &mut AwsContext<'_>) -> Vec<BackendInAws> {
+fn ways_to_services(
+    route: &ValidRoute,
+    group: &Ref<SecurityGroup>,
+    balancer: &str,
+    cx: &mut AwsContext<'_>,
+) -> Vec<BackendInAws> {
     let mut backends = Vec::new();
     for (service, because) in &route.to {
         let Some(backend) = cx.backend(service) else { continue };
@@ -99,6 +119,7 @@ fn ways_to_services(route: &ValidRoute, group: &Ref<SecurityGroup>, cx: &mut Aws
             cx.let_out(LAYER, &format!("to-{service}"), &rule);
             let rule = Rule { group: &backend.group, other: Other::Group(group), port: backend.port, about, because };
             cx.let_in(LAYER, &format!("into-{service}"), &rule);
+            cx.way(Party::Resource(balancer.to_owned()), format!("{}:{}", backend.hosts, backend.port), because);
         }
         backends.push(backend);
     }

@@ -105,7 +105,7 @@ pub(super) fn lower(valid: &ValidNetwork, cx: &mut AwsContext<'_>) {
     storage_endpoint(&vpc, &tables, cx);
     let egress = match valid.egress {
         Egress::Nat | Egress::NatPerZone => EgressInAws::Internet,
-        Egress::Endpoints => EgressInAws::Endpoints(service_endpoints(&vpc, &privates, cx)),
+        Egress::Endpoints => service_endpoints(&vpc, &privates, cx),
         Egress::None => EgressInAws::Nothing,
     };
     cx.output(LAYER, "VpcId", "The network", vpc.value());
@@ -128,7 +128,7 @@ fn adopt(existing: &ExistingSpec, valid: &ValidNetwork, cx: &mut AwsContext<'_>)
     let private = subnets(&existing.private);
     let egress = match valid.egress {
         Egress::Nat | Egress::NatPerZone => EgressInAws::Internet,
-        Egress::Endpoints => EgressInAws::Endpoints(service_endpoints(&vpc, &private, cx)),
+        Egress::Endpoints => service_endpoints(&vpc, &private, cx),
         Egress::None => EgressInAws::Nothing,
     };
     cx.export_network(NetworkInAws {
@@ -248,15 +248,12 @@ fn storage_endpoint(vpc: &Ref<Vpc>, tables: &[Ref<RouteTable>], cx: &mut AwsCont
 }
 
 /// Interfaces through which hosts reach services of AWS without a way to the internet.
-fn service_endpoints(
-    vpc: &Ref<Vpc>,
-    subnets: &[Ref<Subnet>],
-    cx: &mut AwsContext<'_>,
-) -> Ref<model::cfn::types::SecurityGroup> {
+fn service_endpoints(vpc: &Ref<Vpc>, subnets: &[Ref<Subnet>], cx: &mut AwsContext<'_>) -> EgressInAws {
     let at = cx.at.key("egress");
+    let mut services = Vec::new();
     let group = cx.group(LAYER, "Endpoints", &at, "Interfaces of services of AWS", vpc);
     for service in ENDPOINTS {
-        cx.add::<VpcEndpoint>(
+        let endpoint = cx.add::<VpcEndpoint>(
             LAYER,
             &format!("{service}-endpoint"),
             &at,
@@ -269,8 +266,9 @@ fn service_endpoints(
                 "PrivateDnsEnabled": true,
             },
         );
+        services.push((cx.interface(&endpoint), (*service).to_owned()));
     }
-    group
+    EgressInAws::Endpoints { group, services }
 }
 
 /// Which connections were made and which refused, for the one who looks for a cause later.

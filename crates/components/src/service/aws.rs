@@ -10,7 +10,7 @@ mod unit;
 use super::valid::ValidService;
 use crate::aws_context::{
     AWS001, AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, IpVersion, NetworkInAws, Other,
-    Rule, list, object, pascal, tag_list,
+    Party, Rule, list, object, tag_list,
 };
 use cloud_config::{Content, HostFile};
 use indexmap::IndexMap;
@@ -81,10 +81,12 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
         );
     }
     let template = launch_template(&text, &group, &profile, program, cx);
-    scaling_group(valid, &template, targets.as_ref().map(|(targets, _)| targets), program, &network, cx);
+    let hosts = scaling_group(valid, &template, targets.as_ref().map(|(targets, _)| targets), program, &network, cx);
+    let hosts = cx.interface(&hosts);
+    states_ways_out(&hosts, &network, cx);
     if let Some((targets, port)) = targets {
-        let number = layout.port(&port);
-        cx.export_backend(BackendInAws { component: name.clone(), group, targets, port: number });
+        let port = layout.port(&port);
+        cx.export_backend(BackendInAws { component: name.clone(), group, hosts, targets, port });
     }
 }
 
@@ -114,7 +116,7 @@ fn can_run(
             let summary = format!("{name} has secrets, and its network has no way to the service that keeps them");
             cx.refuse(&AWS002, &valid.at, summary, "write `egress: endpoints` or `egress: nat` at the network");
         }
-        EgressInAws::Endpoints(_) | EgressInAws::Nothing => {}
+        EgressInAws::Endpoints { .. } | EgressInAws::Nothing => {}
     }
     let mut atoms: Vec<(&Atom, &model::ManifestPath)> = Vec::new();
     let at = valid.at.key("command");
@@ -186,13 +188,32 @@ fn ways_out(group: &Ref<SecurityGroup>, network: &NetworkInAws, cx: &mut AwsCont
             let other = Other::Block(Value::text("0.0.0.0/0"), IpVersion::V4);
             cx.let_out(LAYER, "ToInternet", &Rule { group, other, port: 443, about, because: &because });
         }
-        EgressInAws::Endpoints(endpoints) => {
+        EgressInAws::Endpoints { group: endpoints, .. } => {
             let about = format!("{name} to services of AWS");
             let rule =
                 Rule { group, other: Other::Group(endpoints), port: 443, about: about.clone(), because: &because };
             cx.let_out(LAYER, "ToEndpoints", &rule);
             let rule = Rule { group: endpoints, other: Other::Group(group), port: 443, about, because: &because };
             cx.let_in(LAYER, "IntoEndpoints", &rule);
+        }
+        EgressInAws::Nothing => {}
+    }
+}
+
+/// What the manifest says by the network's `egress`.
+fn states_ways_out(hosts: &str, network: &NetworkInAws, cx: &mut AwsContext<'_>) {
+    let because = network.at.key("egress");
+    let mut way = |to: String| cx.way(Party::Resource(hosts.to_owned()), to, &because);
+    match &network.egress {
+        EgressInAws::Internet => {
+            way("internet-v4".to_owned());
+            way("service:s3".to_owned());
+        }
+        EgressInAws::Endpoints { services, .. } => {
+            for (endpoint, service) in services {
+                way(format!("{endpoint}:443"));
+                way(format!("service:{service}"));
+            }
         }
         EgressInAws::Nothing => {}
     }
@@ -320,7 +341,7 @@ fn scaling_group(
     program: &ProgramSpec,
     network: &NetworkInAws,
     cx: &mut AwsContext<'_>,
-) {
+) -> Ref<AutoScalingGroup> {
     let at = cx.at.clone();
     let id = template.logical_id().unwrap_or_default();
     let grace = SET_UP_SECONDS + program.readiness.timeout_seconds;
@@ -380,6 +401,6 @@ fn scaling_group(
         comparison: "GreaterThanThreshold",
     };
     cx.alarm(LAYER, "HostsBusy", &at, &alarm);
-    let part = pascal("hosts");
-    cx.output(LAYER, &part, format!("The group of hosts of {name}"), hosts.value());
+    cx.output(LAYER, "Hosts", format!("The group of hosts of {name}"), hosts.value());
+    hosts
 }
