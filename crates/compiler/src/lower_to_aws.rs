@@ -2,7 +2,7 @@
 
 use crate::application::Application;
 use crate::realise::realise_locally;
-use components::aws_context::{AwsContext, AwsGraph};
+use components::aws_context::{AwsContext, AwsGraph, StatedWay};
 use components::registry;
 use model::{ComponentName, Digest, Findings, ManifestPath, cfn};
 
@@ -20,9 +20,8 @@ pub struct AwsDeployment {
     pub graph: cfn::ResourceGraph,
     /// What goes into its secrets.
     pub secrets: Vec<cfn::StoredSecret>,
-    /// Each way that the manifest states: from, to, the line that states it. The ends have the names that a proof of
-    /// the resources gives them; a proof compares what is open with these, and nothing else may be.
-    pub stated_ways: Vec<(String, String, ManifestPath)>,
+    /// Each way that the manifest states, by the names that a proof of the resources gives its ends. Nothing else may be open.
+    pub stated_ways: Vec<StatedWay>,
     /// Parameters that are the hosted zone of a domain, looked up before the stack is made.
     pub zones: indexmap::IndexMap<String, String>,
     /// What every stack is tagged with; CloudFormation hands it on to the resources.

@@ -57,6 +57,8 @@ pub struct NetworkInAws {
     pub isolated: Vec<Ref<Subnet>>,
     /// Whether the public subnets have IPv6 addresses.
     pub has_ipv6: bool,
+    /// Whether storage is reached without leaving the network.
+    pub has_storage_endpoint: bool,
     /// How the private subnets reach what is outside.
     pub egress: EgressInAws,
 }
@@ -99,6 +101,19 @@ pub struct WayStated {
     pub from: Party,
     /// Where to: `WebBalancer:443`, `internet`, `service:s3`.
     pub to: String,
+    /// The line that states it.
+    pub because: ManifestPath,
+}
+
+/// A way that the manifest states between two ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatedWay {
+    /// Who comes: a logical id, or `internet`.
+    pub from: String,
+    /// Where to: `WebBalancer:443`, `internet-v4`, `service:s3`.
+    pub to: String,
+    /// Whether it must be open; otherwise it may be.
+    pub is_open: bool,
     /// The line that states it.
     pub because: ManifestPath,
 }
@@ -206,19 +221,23 @@ pub struct AwsContext<'a> {
 }
 
 impl AwsGraph {
-    /// Each way that the manifest states as `(from, to, because)`, by the names that a proof of the resources gives.
+    /// Each way that the manifest states, between single ends.
     #[must_use]
-    pub fn stated(&self) -> Vec<(String, String, ManifestPath)> {
+    pub fn stated(&self) -> Vec<StatedWay> {
         let mut stated = Vec::new();
         for WayStated { from, to, because } in &self.ways_stated {
             let inside = self.interfaces.iter().filter(|id| !to.starts_with(&format!("{id}:"))).cloned();
-            let from: Vec<String> = match from {
-                Party::Everybody => inside.chain(["internet".to_owned()]).collect(),
-                Party::Internet => vec!["internet".to_owned()],
+            let internet = || ("internet".to_owned(), true);
+            // What else is in the network may come, if its own rules let it out.
+            let inside = inside.map(|id| (id, false));
+            let from: Vec<(String, bool)> = match from {
+                Party::Everybody => inside.chain([internet()]).collect(),
+                Party::Internet => vec![internet()],
                 Party::Network => inside.collect(),
-                Party::Resource(id) => vec![id.clone()],
+                Party::Resource(id) => vec![(id.clone(), true)],
             };
-            stated.extend(from.into_iter().map(|from| (from, to.clone(), because.clone())));
+            let way = |(from, is_open)| StatedWay { from, to: to.clone(), is_open, because: because.clone() };
+            stated.extend(from.into_iter().map(way));
         }
         stated
     }

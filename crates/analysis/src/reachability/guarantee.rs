@@ -34,6 +34,8 @@ pub struct StatedEdge {
     pub from: String,
     /// The column's name, as in the matrix.
     pub to: String,
+    /// Whether it must be open; otherwise it may be.
+    pub is_open: bool,
 }
 
 /// Whether a guarantee holds.
@@ -204,7 +206,7 @@ pub fn judge_edges(report: &ProofReport, edges: &[StatedEdge]) -> GuaranteeRepor
             );
         }
     }
-    for edge in edges {
+    for edge in edges.iter().filter(|edge| edge.is_open) {
         let rows = |row: &str| is_source(row, &edge.from);
         let best = pairs(report, &rows, &edge.to).map(|(cell, _)| cell.status).max();
         match best {

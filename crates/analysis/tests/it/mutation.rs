@@ -175,7 +175,7 @@ fn every_change_of_a_verdict_is_caught() {
         .iter()
         .map(|(from, to)| {
             let to = if to.starts_with("internet:") { "internet-v4".to_owned() } else { to.clone() };
-            StatedEdge { from: from.clone(), to }
+            StatedEdge { from: from.clone(), to, is_open: true }
         })
         .collect();
     let holds = |world: &World| {

@@ -117,6 +117,7 @@ pub(super) fn lower(valid: &ValidNetwork, cx: &mut AwsContext<'_>) {
         private: privates,
         isolated,
         has_ipv6: true,
+        has_storage_endpoint: true,
         egress,
     });
 }
@@ -139,6 +140,7 @@ fn adopt(existing: &ExistingSpec, valid: &ValidNetwork, cx: &mut AwsContext<'_>)
         isolated: private.clone(),
         private,
         has_ipv6: false,
+        has_storage_endpoint: false,
         egress,
     });
 }

@@ -207,7 +207,9 @@ fn states_ways_out(hosts: &str, network: &NetworkInAws, cx: &mut AwsContext<'_>)
     match &network.egress {
         EgressInAws::Internet => {
             way("internet-v4".to_owned());
-            way("service:s3".to_owned());
+            if network.has_storage_endpoint {
+                way("service:s3".to_owned());
+            }
         }
         EgressInAws::Endpoints { services, .. } => {
             for (endpoint, service) in services {
