@@ -39,7 +39,7 @@ impl From<bool> for Tri {
 }
 
 /// A set between two bounds; the certain one lies inside of the possible one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Bounded<T> {
     /// What is in the set whatever is not known.
     pub certain: T,

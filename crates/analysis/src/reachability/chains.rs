@@ -1,7 +1,7 @@
 //! Transitive exposure: what a source reaches over others, one stolen host after the other.
 
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// A way over several components.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -14,52 +14,65 @@ pub struct Chain {
     pub is_certain: bool,
 }
 
-/// A pair that packets pass, at least partly or perhaps.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Edge {
-    /// The source's name.
-    pub from: String,
-    /// The component that is reached.
-    pub to: String,
-    /// The column's name.
-    pub column: String,
-    /// Whether it is proved.
-    pub is_certain: bool,
-}
-
-/// The edges that a chain may use.
+/// The pairs that packets pass, at least partly or perhaps: names as numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    edges: BTreeMap<String, BTreeSet<Edge>>,
+    numbers: HashMap<String, usize>,
+    names: Vec<String>,
+    /// By source: the component that is reached, the column that is it, whether that is proved.
+    edges: HashMap<usize, Vec<(usize, usize, bool)>>,
 }
 
 impl Network {
-    /// Adds an edge.
-    pub fn add(&mut self, edge: Edge) {
-        self.edges.entry(edge.from.clone()).or_default().insert(edge);
+    fn number(&mut self, name: &str) -> usize {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = self.names.len();
+        self.numbers.insert(name.to_owned(), number);
+        self.names.push(name.to_owned());
+        number
+    }
+
+    /// Adds that a source reaches a component by a column of the matrix, for certain or perhaps.
+    pub fn add(&mut self, from: &str, to: &str, column: &str, is_certain: bool) {
+        let edge = (self.number(to), self.number(column), is_certain);
+        let from = self.number(from);
+        self.edges.entry(from).or_default().push(edge);
     }
 
     /// The shortest chain to every component that is reached from a source, not going into `without`.
     #[must_use]
     pub fn chains(&self, from: &str, without: Option<&str>) -> BTreeMap<String, Chain> {
-        let mut found: BTreeMap<String, Chain> = BTreeMap::new();
-        let start = Chain { from: from.to_owned(), steps: Vec::new(), is_certain: true };
+        let Some(start) = self.numbers.get(from) else { return BTreeMap::new() };
+        let without = without.and_then(|name| self.numbers.get(name));
+        let mut found = BTreeMap::new();
         // Certain ways first, so that a way which is only perhaps open never hides one that is.
         for only_certain in [true, false] {
-            let mut seen = BTreeSet::from([from.to_owned()]);
-            let mut queue = VecDeque::from([(from.to_owned(), start.clone())]);
-            while let Some((at, chain)) = queue.pop_front() {
-                for edge in self.edges.get(&at).into_iter().flatten() {
-                    let is_closed = without == Some(edge.to.as_str()) || (only_certain && !edge.is_certain);
-                    if is_closed || !seen.insert(edge.to.clone()) {
+            // For each node the one before it, and the column by which it was reached.
+            let mut before: HashMap<usize, (usize, usize)> = HashMap::new();
+            let mut queue = VecDeque::from([*start]);
+            while let Some(at) = queue.pop_front() {
+                for (to, column, is_certain) in self.edges.get(&at).into_iter().flatten() {
+                    let is_closed = without == Some(to) || (only_certain && !is_certain) || to == start;
+                    if is_closed || before.contains_key(to) {
                         continue;
                     }
-                    let mut next = chain.clone();
-                    next.steps.push(edge.column.clone());
-                    next.is_certain &= edge.is_certain;
-                    found.entry(edge.to.clone()).or_insert_with(|| next.clone());
-                    queue.push_back((edge.to.clone(), next));
+                    before.insert(*to, (at, *column));
+                    queue.push_back(*to);
                 }
+            }
+            for end in before.keys() {
+                found.entry(self.names[*end].clone()).or_insert_with(|| {
+                    let mut steps = Vec::new();
+                    let mut at = *end;
+                    while let Some((previous, column)) = before.get(&at) {
+                        steps.push(self.names[*column].clone());
+                        at = *previous;
+                    }
+                    steps.reverse();
+                    Chain { from: from.to_owned(), steps, is_certain: only_certain }
+                });
             }
         }
         found

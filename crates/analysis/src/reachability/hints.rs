@@ -36,6 +36,12 @@ pub fn hints(picture: &Picture) -> Vec<Hint> {
             }
         }
     }
+    let referenced: BTreeSet<usize> = picture
+        .groups
+        .iter()
+        .flat_map(|group| group.ingress.iter().chain(&group.egress))
+        .filter_map(|rule| if let Peer::Group(group) = rule.peer { Some(group) } else { None })
+        .collect();
     let mut hints = BTreeSet::new();
     for (index, group) in picture.groups.iter().enumerate() {
         if group.is_external || group.place.id.contains('.') || !group.unknown.is_empty() {
@@ -43,7 +49,7 @@ pub fn hints(picture: &Picture) -> Vec<Hint> {
         }
         let own = members.get(&index).map(Vec::as_slice).unwrap_or_default();
         if own.is_empty() {
-            if !group.ingress.is_empty() && !is_referenced(picture, index) {
+            if !group.ingress.is_empty() && !referenced.contains(&index) {
                 hints.insert(Hint::new(
                     &group.place,
                     "unused",
@@ -64,13 +70,6 @@ pub fn hints(picture: &Picture) -> Vec<Hint> {
         }
     }
     hints.into_iter().collect()
-}
-
-fn is_referenced(picture: &Picture, index: usize) -> bool {
-    picture
-        .groups
-        .iter()
-        .any(|group| group.ingress.iter().chain(&group.egress).any(|rule| rule.peer == Peer::Group(index)))
 }
 
 /// Components whose ports the template itself fixes.

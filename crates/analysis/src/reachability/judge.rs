@@ -54,29 +54,33 @@ pub enum Destination {
 /// rule allows at least this many addresses (a /8).
 const WIDE: u128 = 1 << 24;
 
-type Memo = HashMap<(usize, usize, u8, (u16, u16)), Status>;
+/// All of an interface that matters to packets, but for groups that name each other.
+type Profile = (usize, usize, Option<std::net::IpAddr>, bool, bool);
+/// Protocol and ports.
+type Ports = (u8, (u16, u16));
 
 /// Answers questions about one picture.
 #[derive(Debug)]
 pub struct Judge<'p> {
     picture: &'p Picture,
     atlas: &'p Atlas<'p>,
-    /// Interfaces of equal kind share a number.
-    classes: HashMap<&'p Interface, usize>,
-    memo: RefCell<Memo>,
+    between: RefCell<HashMap<(Profile, Profile, Ports), Status>>,
+    outside: RefCell<HashMap<(Family, bool, Profile, Ports), Status>>,
+    /// From the internet to a component, from a component to the internet; by index.
+    public: RefCell<HashMap<(usize, bool, Ports), Verdict>>,
 }
 
 impl<'p> Judge<'p> {
     /// A judge of a picture.
     #[must_use]
     pub fn new(atlas: &'p Atlas<'p>) -> Self {
-        let picture = atlas.picture;
-        let mut classes = HashMap::new();
-        for interface in picture.components.iter().flat_map(|component| &component.interfaces) {
-            let next = classes.len();
-            classes.entry(interface).or_insert(next);
+        Self {
+            picture: atlas.picture,
+            atlas,
+            between: RefCell::default(),
+            outside: RefCell::default(),
+            public: RefCell::default(),
         }
-        Self { picture, atlas, classes, memo: RefCell::new(HashMap::new()) }
     }
 
     /// The picture.
@@ -138,12 +142,12 @@ impl<'p> Judge<'p> {
         match (source, destination) {
             (Source::Internet(family), Destination::Port { component, protocol, ports }) => {
                 let to = &self.picture.components[*component];
-                self.from_outside(&AddressSet::internet(*family), *family, to, *protocol, *ports)
+                self.outside_to(&AddressSet::internet(*family), *family, to, *protocol, *ports)
             }
             (Source::Block(block), Destination::Port { component, protocol, ports }) => {
                 let to = &self.picture.components[*component];
                 let family = if block.addr().is_ipv4() { Family::V4 } else { Family::V6 };
-                self.from_outside(&AddressSet::block(*block), family, to, *protocol, *ports)
+                self.outside_to(&AddressSet::block(*block), family, to, *protocol, *ports)
             }
             (Source::Component(from), Destination::Port { component, protocol, ports }) => {
                 let (from, to) = (&self.picture.components[*from], &self.picture.components[*component]);
@@ -189,7 +193,7 @@ impl<'p> Judge<'p> {
         }
     }
 
-    fn from_outside(
+    fn outside_to(
         &self,
         sources: &AddressSet,
         family: Family,
@@ -337,12 +341,11 @@ impl<'p> Judge<'p> {
         if !is_public || from.is_relay {
             return None;
         }
-        let internet = AddressSet::internet(Family::V4);
-        let into = self.from_outside(&internet, Family::V4, to, protocol, ports);
+        let into = self.public_verdict(to, true, protocol, ports)?;
         if into.status == Status::Unreachable || (into.status == Status::Partly && !self.is_wide(to, protocol, ports)) {
             return None;
         }
-        let out = self.to_outside(from, &internet, Family::V4, ports);
+        let out = self.public_verdict(from, false, TCP, ports)?;
         if out.status == Status::Unreachable {
             return None;
         }
@@ -361,6 +364,28 @@ impl<'p> Judge<'p> {
         };
         let hops = out.hops.into_iter().chain([middle]).chain(into.hops).collect();
         Some(Verdict { hops, whys, ..Verdict::bare(status) })
+    }
+
+    fn public_verdict(
+        &self,
+        component: &'p Component,
+        is_inward: bool,
+        protocol: u8,
+        ports: (u16, u16),
+    ) -> Option<Verdict> {
+        let index = self.picture.components.iter().position(|other| std::ptr::eq(other, component))?;
+        let key = (index, is_inward, (protocol, ports));
+        if let Some(known) = self.public.borrow().get(&key) {
+            return Some(known.clone());
+        }
+        let internet = AddressSet::internet(Family::V4);
+        let verdict = if is_inward {
+            self.outside_to(&internet, Family::V4, component, protocol, ports)
+        } else {
+            self.to_outside(component, &internet, Family::V4, ports)
+        };
+        self.public.borrow_mut().insert(key, verdict.clone());
+        Some(verdict)
     }
 
     /// Whether so many addresses may come in that a public address chosen later may be one of them.
@@ -484,24 +509,44 @@ impl<'p> Judge<'p> {
             && matches!(gate.look, Look::Destination | Look::AnswerFromDestination)
     }
 
-    /// The status of a pair of components, by classes of equal interfaces: the fast way for large matrices.
+    fn is_plain(&self, component: &Component) -> bool {
+        component.unknown.is_empty()
+            && component.public_endpoint.is_none()
+            && !component.interfaces.is_empty()
+            && self.picture.unknown.is_empty()
+    }
+
+    /// The status alone, equal questions answered once: the fast way for large matrices.
     #[must_use]
-    pub fn status_between(&self, from: usize, to: usize, protocol: u8, ports: (u16, u16)) -> Status {
+    pub fn status(&self, source: &Source, destination: &Destination) -> Status {
+        match (source, destination) {
+            (Source::Component(from), Destination::Port { component, protocol, ports }) => {
+                self.status_between(*from, *component, *protocol, *ports)
+            }
+            (Source::Internet(family), Destination::Port { component, protocol, ports })
+                if self.is_plain(&self.picture.components[*component]) =>
+            {
+                self.status_outside(*component, *family, true, (*protocol, *ports))
+            }
+            (Source::Component(component), Destination::Internet { family, ports })
+                if self.is_plain(&self.picture.components[*component]) =>
+            {
+                self.status_outside(*component, *family, false, (TCP, *ports))
+            }
+            _ => self.verdict(source, destination).status,
+        }
+    }
+
+    fn status_between(&self, from: usize, to: usize, protocol: u8, ports: (u16, u16)) -> Status {
         let (from, to) = (&self.picture.components[from], &self.picture.components[to]);
-        let is_plain = from.unknown.is_empty()
-            && to.unknown.is_empty()
-            && to.public_endpoint.is_none()
-            && !from.forwards.iter().any(|forward| forward.keeps_client_address)
-            && !from.interfaces.is_empty()
-            && !to.interfaces.is_empty()
-            && self.picture.unknown.is_empty();
-        if !is_plain {
+        let keeps = from.forwards.iter().any(|forward| forward.keeps_client_address);
+        if !self.is_plain(from) || !self.is_plain(to) || keeps {
             return self.doubted(self.between(from, to, protocol, ports)).status;
         }
         let mut statuses = Vec::with_capacity(from.interfaces.len() * to.interfaces.len());
         for a in &from.interfaces {
             for b in &to.interfaces {
-                statuses.push(self.status_of_classes(a, b, protocol, ports));
+                statuses.push(self.status_of_profiles(a, b, (protocol, ports)));
             }
         }
         match super::verdict::every_status(&statuses) {
@@ -513,10 +558,20 @@ impl<'p> Judge<'p> {
         }
     }
 
-    fn status_of_classes(&self, a: &'p Interface, b: &'p Interface, protocol: u8, ports: (u16, u16)) -> Status {
-        let key = (self.classes[a], self.classes[b], protocol, ports);
-        if let Some(known) = self.memo.borrow().get(&key) {
-            return *known;
+    /// `None` when the groups of the two name each other, so that the pair is like no other.
+    fn profile(&self, interface: &Interface, other: &Filter, is_ingress: bool) -> Option<Profile> {
+        if matches!(interface.public_v4, Tri::Unknown(_)) || matches!(interface.v6, Tri::Unknown(_)) {
+            return None;
+        }
+        let content = self.atlas.content(&interface.filter, other, is_ingress)?;
+        Some((interface.subnet, content, interface.address, interface.public_v4 == Tri::Yes, interface.v6 == Tri::Yes))
+    }
+
+    fn status_of_profiles(&self, a: &'p Interface, b: &'p Interface, (protocol, ports): Ports) -> Status {
+        let profiles = self.profile(a, &b.filter, false).zip(self.profile(b, &a.filter, true));
+        let key = profiles.map(|(a, b)| (a, b, (protocol, ports)));
+        if let Some(known) = key.as_ref().and_then(|key| self.between.borrow().get(key).copied()) {
+            return known;
         }
         let mut best = Status::Unreachable;
         for family in Self::families(a, b) {
@@ -524,7 +579,36 @@ impl<'p> Judge<'p> {
                 best = best.max(status(&road, protocol, ports));
             }
         }
-        self.memo.borrow_mut().insert(key, best);
+        if let Some(key) = key {
+            self.between.borrow_mut().insert(key, best);
+        }
         best
+    }
+
+    fn status_outside(&self, component: usize, family: Family, is_inward: bool, (protocol, ports): Ports) -> Status {
+        let internet = AddressSet::internet(family);
+        let statuses: Vec<Status> = self.picture.components[component]
+            .interfaces
+            .iter()
+            .map(|interface| {
+                let profile = self.profile(interface, &Filter::Open, is_inward);
+                let key = profile.map(|profile| (family, is_inward, profile, (protocol, ports)));
+                if let Some(known) = key.as_ref().and_then(|key| self.outside.borrow().get(key).copied()) {
+                    return known;
+                }
+                let roads = if is_inward {
+                    self.atlas.from_outside(&internet, interface, family)
+                } else {
+                    self.atlas.to_outside(interface, &internet, family)
+                };
+                let statuses: Vec<Status> = roads.iter().map(|road| status(road, protocol, ports)).collect();
+                let found = super::verdict::every_status(&statuses).unwrap_or(Status::Unreachable);
+                if let Some(key) = key {
+                    self.outside.borrow_mut().insert(key, found);
+                }
+                found
+            })
+            .collect();
+        super::verdict::every_status(&statuses).unwrap_or(Status::Unreachable)
     }
 }

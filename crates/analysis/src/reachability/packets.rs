@@ -300,7 +300,7 @@ mod tests {
                     }
                 }
             }
-            prop_assert_eq!(less.union(&both), a.clone());
+            prop_assert_eq!(&less.union(&both), &a);
             prop_assert_eq!(b.union(&a), union);
             if let Some((protocol, port, address)) = less.witness() {
                 prop_assert!(a.contains(protocol, port, address) && !b.contains(protocol, port, address));

@@ -1,7 +1,7 @@
 //! The whole proof: a template in, a report out.
 
 use super::bounded::why;
-use super::chains::{Edge, Network};
+use super::chains::Network;
 use super::guarantee::{self, Guarantee, StatedEdge};
 use super::hints;
 use super::intervals::SetAlgebra;
@@ -126,7 +126,7 @@ pub fn prove_graph(graph: &ResourceGraph, file: &str, options: &Options) -> Resu
         let judge = Judge::new(&atlas);
         proof.ask(&judge, &options.question, &when);
         if !options.only_answers {
-            proof.matrix(&judge, &options.blocks, &when);
+            proof.matrix(&judge, &options.blocks);
             proof.report.hints.extend(hints::hints(picture));
         }
         proof.notes(picture);
@@ -147,13 +147,20 @@ fn port_name(component: &str, protocol: u8, ports: (u16, u16)) -> String {
     format!("{component}:{protocol}{}", describe_ports(ports))
 }
 
+/// The answer for a pair in one scenario.
+struct Found {
+    scenario: usize,
+    status: Status,
+    verdict: Option<Box<Verdict>>,
+}
+
 /// What the scenarios have in common, and what they add up to.
 struct Proof {
     report: ProofReport,
     rows: BTreeMap<String, usize>,
     columns: BTreeMap<String, usize>,
-    /// By row and column: for each scenario what leads there, and the answer.
-    cells: BTreeMap<(usize, usize), Vec<(String, Status, Option<Verdict>)>>,
+    /// By row and column: the answers by scenario.
+    cells: BTreeMap<(usize, usize), Vec<Found>>,
     /// For each row and column in how many scenarios it is there.
     present: BTreeMap<(bool, usize), BTreeSet<usize>>,
     answers: BTreeMap<(String, String), Vec<(String, Verdict)>>,
@@ -256,7 +263,7 @@ impl Proof {
         (question.from.is_none() && question.to.is_none()) || !self.answers.is_empty()
     }
 
-    fn matrix(&mut self, judge: &Judge<'_>, blocks: &[ipnet::IpNet], when: &str) {
+    fn matrix(&mut self, judge: &Judge<'_>, blocks: &[ipnet::IpNet]) {
         let picture = judge.picture();
         let sources = every_source(picture, blocks);
         let destinations = every_destination(picture);
@@ -265,31 +272,27 @@ impl Proof {
         let rows: Vec<usize> = sources.iter().map(|(name, _)| self.row(name.clone())).collect();
         let columns: Vec<usize> = destinations.iter().map(|(column, _)| self.column(column.clone())).collect();
         let candidates = Candidates::new(picture);
-        let when = when_text(when);
+        let outside = sources.iter().take_while(|(_, source)| !matches!(source, Source::Component(_))).count();
         for ((_, to), column) in destinations.iter().zip(&columns) {
-            let from_components = match to {
+            let known = match to {
                 Destination::Port { component, .. } if !is_small => candidates.of(picture, *component),
                 _ => None,
             };
-            for ((_, from), row) in sources.iter().zip(&rows) {
+            // Everyone else is stopped by the groups; the components are the last rows.
+            let asked: Vec<usize> = match known {
+                Some(components) => (0..outside).chain(components.into_iter().map(|index| outside + index)).collect(),
+                None => (0..sources.len()).collect(),
+            };
+            for position in asked {
+                let (from, row) = (&sources[position].1, rows[position]);
                 if is_senseless(from, to) || is_same(from, to) {
                     continue;
                 }
-                let (status, verdict) = match (from, to) {
-                    _ if is_small => {
-                        let verdict = judge.verdict(from, to);
-                        (verdict.status, Some(verdict))
-                    }
-                    (Source::Component(from), Destination::Port { component, protocol, ports }) => {
-                        if from_components.as_ref().is_some_and(|known| !known.contains(from)) {
-                            continue;
-                        }
-                        (judge.status_between(*from, *component, *protocol, *ports), None)
-                    }
-                    _ => (judge.verdict(from, to).status, None),
-                };
+                let verdict = is_small.then(|| Box::new(judge.verdict(from, to)));
+                let status = verdict.as_ref().map_or_else(|| judge.status(from, to), |verdict| verdict.status);
                 if is_small || status != Status::Unreachable {
-                    self.cells.entry((*row, *column)).or_default().push((when.clone(), status, verdict));
+                    let found = Found { scenario: self.scenario, status, verdict };
+                    self.cells.entry((row, *column)).or_default().push(found);
                 }
             }
         }
@@ -325,17 +328,24 @@ impl Proof {
                 self.report.answers.push(Answer { from, to, verdict });
             }
         }
-        for ((source, destination), mut parts) in std::mem::take(&mut self.cells) {
+        for ((source, destination), parts) in std::mem::take(&mut self.cells) {
             let (rows, columns) = (&self.present[&(true, source)], &self.present[&(false, destination)]);
             let in_all = rows.intersection(columns).count();
             // Large matrices have no cells for scenarios in which the pair is unreachable.
-            while parts.len() < in_all {
-                parts.push((String::new(), Status::Unreachable, None));
-            }
-            let statuses: Vec<Status> = parts.iter().map(|(_, status, _)| *status).collect();
-            let verdicts: Option<Vec<(String, Verdict)>> =
-                parts.into_iter().map(|(when, _, verdict)| Some((when, verdict?))).collect();
-            let verdict = verdicts.and_then(every).map(|verdict| self.limited(verdict));
+            let mut statuses: Vec<Status> = parts.iter().map(|found| found.status).collect();
+            statuses.resize(in_all.max(statuses.len()), Status::Unreachable);
+            let whens = &self.report.scenarios;
+            let verdicts: Option<Vec<(String, Verdict)>> = parts
+                .into_iter()
+                .map(|found| {
+                    let when = whens.get(found.scenario).map(|scenario| scenario.when.join(", ")).unwrap_or_default();
+                    Some((when_text(&when), *found.verdict?))
+                })
+                .collect();
+            let verdict = verdicts
+                .filter(|verdicts| verdicts.len() == statuses.len())
+                .and_then(every)
+                .map(|verdict| Box::new(self.limited(verdict)));
             let Some(mut status) = verdict.as_ref().map(|verdict| verdict.status).or_else(|| every_status(&statuses))
             else {
                 continue;
@@ -388,12 +398,7 @@ impl Proof {
                     continue;
                 }
             }
-            network.add(Edge {
-                from: from.clone(),
-                to: to.clone(),
-                column: column.name.clone(),
-                is_certain: matches!(cell.status, Status::Reachable | Status::Partly),
-            });
+            network.add(from, to, &column.name, matches!(cell.status, Status::Reachable | Status::Partly));
         }
         network
     }

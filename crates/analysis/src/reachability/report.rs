@@ -41,7 +41,7 @@ pub struct Cell {
     pub status: Status,
     /// The reasons; large matrices have none, ask for the pair.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<Box<Verdict>>,
 }
 
 /// The answer to a question that was asked.

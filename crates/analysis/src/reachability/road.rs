@@ -114,6 +114,8 @@ pub enum Membership<'p> {
 #[derive(Debug)]
 struct Sets {
     addresses: Bounded<PacketSet>,
+    /// Equal for all sets of groups whose address rules come to the same.
+    content: usize,
     groups: Vec<(usize, Bounded<PacketSet>)>,
 }
 
@@ -137,17 +139,37 @@ impl<'p> Atlas<'p> {
             egress: HashMap::new(),
             everything: Bounded::known(PacketSet::everything()),
         };
+        let mut contents = HashMap::new();
         for interface in picture.components.iter().flat_map(|component| &component.interfaces) {
             if let Filter::Groups(groups) = &interface.filter
                 && !atlas.ingress.contains_key(&interface.filter)
             {
-                let ingress = sets(picture, groups, |group| &picture.groups[group].ingress);
-                let egress = sets(picture, groups, |group| &picture.groups[group].egress);
+                let ingress = sets(picture, groups, |group| &picture.groups[group].ingress, &mut contents);
+                let egress = sets(picture, groups, |group| &picture.groups[group].egress, &mut contents);
                 atlas.ingress.insert(&interface.filter, ingress);
                 atlas.egress.insert(&interface.filter, egress);
             }
         }
         atlas
+    }
+
+    /// A number that is equal for two interfaces when their groups let in (or out) the same, as long as the
+    /// other side is in none of the groups that their rules name; `None` when it is, or may be.
+    #[must_use]
+    pub fn content(&self, filter: &Filter, other: &Filter, is_ingress: bool) -> Option<usize> {
+        let Some(sets) = (if is_ingress { &self.ingress } else { &self.egress }).get(filter) else {
+            return Some(usize::MAX);
+        };
+        if let Filter::Groups(members) = other {
+            let is_special = sets
+                .groups
+                .iter()
+                .any(|(group, _)| members.binary_search(group).is_ok() || self.picture.groups[*group].is_external);
+            if is_special {
+                return None;
+            }
+        }
+        Some(sets.content)
     }
 
     /// What the groups of an interface let in from a member of other groups.
@@ -637,8 +659,13 @@ impl<'p> Atlas<'p> {
     }
 }
 
-fn sets<'p>(picture: &'p Picture, groups: &[usize], rules: impl Fn(usize) -> &'p Vec<GroupRule>) -> Sets {
-    let mut all = Sets { addresses: Bounded::none(), groups: Vec::new() };
+fn sets<'p>(
+    picture: &'p Picture,
+    groups: &[usize],
+    rules: impl Fn(usize) -> &'p Vec<GroupRule>,
+    contents: &mut HashMap<Bounded<PacketSet>, usize>,
+) -> Sets {
+    let mut all = Sets { addresses: Bounded::none(), content: 0, groups: Vec::new() };
     for group in groups {
         if !picture.groups[*group].unknown.is_empty() {
             let unknown = picture.groups[*group].unknown.clone();
@@ -662,5 +689,7 @@ fn sets<'p>(picture: &'p Picture, groups: &[usize], rules: impl Fn(usize) -> &'p
             }
         }
     }
+    let next = contents.len();
+    all.content = *contents.entry(all.addresses.clone()).or_insert(next);
     all
 }

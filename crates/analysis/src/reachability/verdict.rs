@@ -206,9 +206,9 @@ fn narrow(look: Look, parts: &[Part], passes: &PortAddresses) -> (Vec<Part>, boo
             }
             let mut part = part.clone();
             if is_source {
-                part.sources = kept
+                part.sources = kept;
             } else {
-                part.destinations = kept
+                part.destinations = kept;
             }
             match look {
                 Look::Source | Look::Destination => part.ports = (first, last),

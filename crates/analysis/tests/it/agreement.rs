@@ -237,7 +237,7 @@ fn agree(world: &World) -> Result<(), TestCaseError> {
                 let what = format!("I{from_number} to I{to_number}:{port}");
                 let direct =
                     world.ask(&from_addresses, &to_addresses, port, 6, |packet| world.between(from, to, packet));
-                let fast = judge.status_between(index(from_number), index(to_number), 6, (port, port));
+                let fast = judge.status(&Source::Component(index(from_number)), &destination);
                 prop_assert_eq!(fast, found.status, "fast {}", what);
                 if direct != Found::None {
                     compare(world, &found, as_status(direct), &what)?;

@@ -146,11 +146,8 @@ impl Builder<'_> {
         let remote = !self.get(name, "RemoteAccess").is_absent();
         for interface in &mut component.interfaces {
             interface.public_v4 = self.picture.subnets[interface.subnet].gives_public_v4.clone();
-            if let super::Filter::Groups(indices) = &mut interface.filter {
-                if groups.is_empty() {
-                    indices.clear();
-                    indices.extend(own);
-                }
+            if groups.is_empty() {
+                interface.filter = super::Filter::Groups(own.into_iter().collect());
             }
         }
         if remote {

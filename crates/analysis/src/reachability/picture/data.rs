@@ -209,7 +209,7 @@ impl Builder<'_> {
                     (Some(Tri::Unknown(whys)), _) | (_, Some(Tri::Unknown(whys))) => Some(Tri::Unknown(whys)),
                     (known, None) | (_, known) => known,
                 });
-            self.publish(&mut component, public);
+            self.publish(&mut component, public.as_ref());
             self.picture.components.push(component);
         }
         for name in instances {
@@ -226,7 +226,7 @@ impl Builder<'_> {
             }
             let mut component = self.database(name, &subnets, &groups, said_in);
             let public = truth(self.get(name, "PubliclyAccessible"));
-            self.publish(&mut component, public);
+            self.publish(&mut component, public.as_ref());
             self.picture.components.push(component);
         }
     }
@@ -259,10 +259,10 @@ impl Builder<'_> {
     }
 
     /// Public addresses of a database: as said, else by whether its VPC has an internet gateway.
-    fn publish(&self, component: &mut Component, said: Option<Tri>) {
+    fn publish(&self, component: &mut Component, said: Option<&Tri>) {
         for interface in &mut component.interfaces {
             let vpc = &self.picture.vpcs[self.picture.subnets[interface.subnet].vpc];
-            interface.public_v4 = match &said {
+            interface.public_v4 = match said {
                 Some(said) => said.clone(),
                 None if !vpc.internet_gateways.is_empty() => Tri::Yes,
                 None if vpc.unknown_gateways.is_empty() => Tri::No,

@@ -34,7 +34,7 @@ pub fn sarif(report: &ProofReport) -> Value {
                     format!("{} to {}:", report.sources[cell.source], report.destinations[cell.destination].name);
                 evidence.starts_with(&pair)
             });
-            let at = cell.and_then(|cell| cell.verdict.as_ref()).and_then(place);
+            let at = cell.and_then(|cell| cell.verdict.as_deref()).and_then(place);
             results.push(result(report, "reachability/guarantee", level, &text, at));
         }
     }
