@@ -60,7 +60,7 @@ pub(crate) async fn ensure(
         disk::remove(&environment)?;
         let mut unfinished = Unfinished(Some(environment.clone()));
         install::install(&environment, &interpreter, spec, variables, progress).await?;
-        let (packages, bytes) = measure(&environment);
+        let (packages, bytes) = (packages(&environment), size(&environment));
         disk::write_json(&marker(&environment), &Marker { python: interpreter.version_text(), packages, bytes })?;
         unfinished.0 = None;
     }
@@ -91,6 +91,7 @@ impl Drop for Unfinished {
 pub(crate) fn wrong(home: &Home, node: &NodeId) -> Option<String> {
     match fs::read_link(home.python(node)) {
         Ok(environment) if is_complete(&environment) => None,
+        Ok(environment) if environment.exists() => Some("the Python environment in the cache is damaged".to_owned()),
         Ok(_) => Some("the Python environment is gone from the cache".to_owned()),
         Err(_) => Some("the link to the Python environment is gone".to_owned()),
     }
@@ -118,26 +119,35 @@ pub(crate) fn remove(home: &Home, node: &NodeId) -> Result<(), Fault> {
     disk::remove_with_empty_parents(&home.python(node), home.root())
 }
 
-/// Complete and its interpreter still there (it is a link out of the cache).
+/// Built to its end, its interpreter still there (it is a link out of the cache), no package removed.
 fn is_complete(environment: &Path) -> bool {
-    marker(environment).is_file() && environment.join("bin/python").metadata().is_ok_and(|facts| facts.is_file())
+    let Ok(Some(built)) = disk::read_json::<Marker>(&marker(environment)) else { return false };
+    environment.join("bin/python").metadata().is_ok_and(|facts| facts.is_file())
+        && packages(environment) >= built.packages
 }
 
-/// How many packages and bytes an environment has.
-fn measure(environment: &Path) -> (usize, u64) {
-    let (mut packages, mut bytes) = (0, 0);
+/// How many packages are installed: each has a folder `NAME-VERSION.dist-info`.
+fn packages(environment: &Path) -> usize {
+    let folders = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    folders(&environment.join("lib"))
+        .flat_map(|python| folders(&python.join("site-packages")).collect::<Vec<_>>())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "dist-info"))
+        .count()
+}
+
+/// How many bytes an environment has.
+fn size(environment: &Path) -> u64 {
+    let mut bytes = 0;
     let mut folders = vec![environment.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
-            let Ok(facts) = entry.metadata() else { continue };
-            if facts.is_dir() {
-                packages += usize::from(entry.path().extension().is_some_and(|extension| extension == "dist-info"));
-                folders.push(entry.path());
-            } else {
-                bytes += facts.len();
+            match entry.metadata() {
+                Ok(facts) if facts.is_dir() => folders.push(entry.path()),
+                Ok(facts) => bytes += facts.len(),
+                Err(_) => {}
             }
         }
     }
-    (packages, bytes)
+    bytes
 }

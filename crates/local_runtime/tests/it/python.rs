@@ -66,10 +66,14 @@ async fn is_built_once_shared_and_healed() {
     let cut_off = Path::new(&program).parent().unwrap().parent().unwrap();
     fs::create_dir_all(cut_off.join("bin")).unwrap();
     fs::write(cut_off.join("bin/python"), "half").unwrap();
-    assert_eq!(one.troubles().await.len(), 1);
+    assert_eq!(one.troubles().await, ["app/python: the Python environment in the cache is damaged"]);
     one.heal().await.unwrap();
     assert_eq!(one.troubles().await, [""; 0]);
     assert!(Command::new(&program).args(["-c", "import landfall_probe"]).status().unwrap().success());
+    let libraries = cut_off.join("lib");
+    let python = fs::read_dir(&libraries).unwrap().next().unwrap().unwrap().path();
+    fs::remove_dir_all(python.join("site-packages/landfall_probe-1.0.dist-info")).unwrap();
+    assert_eq!(one.troubles().await.len(), 1, "a package was removed");
     let missing = one.target.fill(&Text::hole(Atom::PythonProgram(node, "nosuch".into()))).unwrap_err();
     assert!(missing.help.unwrap().contains("python.packages"));
 }
