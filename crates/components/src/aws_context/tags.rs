@@ -21,8 +21,6 @@ const WITHOUT: &[&str] = &[
     "AWS::EC2::SubnetRouteTableAssociation",
     "AWS::EC2::VPCCidrBlock",
     "AWS::EC2::VPCGatewayAttachment",
-    "AWS::ElasticLoadBalancingV2::Listener",
-    "AWS::ElasticLoadBalancingV2::ListenerRule",
     "AWS::IAM::InstanceProfile",
     "AWS::KMS::Alias",
     "AWS::Route53::RecordSet",
