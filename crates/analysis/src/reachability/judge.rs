@@ -205,7 +205,7 @@ impl<'p> Judge<'p> {
         if !to.interfaces.is_empty() {
             let parts = to.interfaces.iter().flat_map(|interface| {
                 let subnet = &self.picture.subnets[interface.subnet].place.id;
-                let roads = self.atlas.from_outside(sources, interface, family);
+                let roads = self.atlas.outside_to(sources, interface, family);
                 let is_one = roads.len() == 1;
                 roads.into_iter().map(move |road| {
                     let name = if is_one {
@@ -244,13 +244,19 @@ impl<'p> Judge<'p> {
 
     /// Names the component where a cut is about the component itself.
     fn named(mut verdict: Verdict, component: &Component) -> Verdict {
-        if let Some(Cut { place, text, .. }) = &mut verdict.cut
-            && place.id.is_empty()
-        {
-            if let Some(rest) = text.strip_prefix("it ") {
-                *text = format!("{} {rest}", component.place.id);
+        let name = &component.place.id;
+        if let Some(Cut { place, text, fix, further_fixes, .. }) = &mut verdict.cut {
+            for fix in std::iter::once(fix).chain(further_fixes) {
+                if fix == "give it a public address" {
+                    *fix = format!("give {name} a public address: {}", public_property(&component.kind));
+                }
             }
-            *place = component.place.clone();
+            if place.id.is_empty() {
+                if let Some(rest) = text.strip_prefix("it ") {
+                    *text = format!("{name} {rest}");
+                }
+                *place = component.place.clone();
+            }
         }
         verdict
     }
@@ -597,7 +603,7 @@ impl<'p> Judge<'p> {
                     return known;
                 }
                 let roads = if is_inward {
-                    self.atlas.from_outside(&internet, interface, family)
+                    self.atlas.outside_to(&internet, interface, family)
                 } else {
                     self.atlas.to_outside(interface, &internet, family)
                 };
@@ -610,5 +616,26 @@ impl<'p> Judge<'p> {
             })
             .collect();
         super::verdict::every_status(&statuses).unwrap_or(Status::Unreachable)
+    }
+}
+
+/// What gives a component of a type a public address.
+fn public_property(kind: &str) -> &'static str {
+    match kind {
+        "AWS::ECS::Service" => "AssignPublicIp: ENABLED",
+        _ if kind.starts_with("AWS::ElasticLoadBalancing") => "Scheme: internet-facing",
+        _ if kind.starts_with("AWS::RDS::")
+            || kind.starts_with("AWS::Redshift")
+            || kind.starts_with("AWS::AmazonMQ") =>
+        {
+            "PubliclyAccessible: true"
+        }
+        _ if kind.starts_with("AWS::EC2::")
+            || kind.starts_with("AWS::AutoScaling::")
+            || kind.starts_with("AWS::EKS::") =>
+        {
+            "MapPublicIpOnLaunch: true at its subnet, or an elastic address"
+        }
+        _ => "resources of this type never have one; put a load balancer before it",
     }
 }

@@ -438,7 +438,7 @@ impl<'p> Atlas<'p> {
     /// The roads of packets from addresses outside to an interface: over the internet gateway, from
     /// inside of the VPC, or over a link. Each takes the part of the addresses that it is for.
     #[must_use]
-    pub fn from_outside(&'p self, sources: &AddressSet, to: &'p Interface, family: Family) -> Vec<Road<'p>> {
+    pub fn outside_to(&'p self, sources: &AddressSet, to: &'p Interface, family: Family) -> Vec<Road<'p>> {
         let subnet = &self.picture.subnets[to.subnet];
         let vpc = &self.picture.vpcs[subnet.vpc];
         let sources = sources.of_family(family);
@@ -601,7 +601,11 @@ impl<'p> Atlas<'p> {
                 passes.add(&Bounded::at_most(rest.clone(), why(text)));
             }
             let gate = Gate {
-                kind: Kind::Routes { table: subnet.table, toward: "outside".to_owned(), is_answer: false },
+                kind: Kind::Routes {
+                    table: subnet.table,
+                    toward: "an internet gateway or a NAT gateway".to_owned(),
+                    is_answer: false,
+                },
                 look: Look::Destination,
                 passes: Passes::Addresses(passes),
                 travel: 20,

@@ -54,8 +54,17 @@ pub struct Cut {
     pub place: Place,
     /// What is missing or blocks.
     pub text: String,
-    /// The smallest change that would open it.
+    /// The smallest change that opens it.
     pub fix: String,
+    /// What else is in the way, each as the change that opens it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_fixes: Vec<String>,
+}
+
+impl Cut {
+    pub(super) fn new(what: &str, place: Place, text: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), place, text: text.into(), fix: fix.into(), further_fixes: Vec::new() }
+    }
 }
 
 /// One packet of a class.
@@ -92,7 +101,7 @@ pub struct Verdict {
 
 impl Verdict {
     pub(super) fn unreachable(what: &str, place: Place, text: impl Into<String>, fix: impl Into<String>) -> Self {
-        let cut = Cut { what: what.to_owned(), place, text: text.into(), fix: fix.into() };
+        let cut = Cut::new(what, place, text, fix);
         Self { cut: Some(cut), ..Self::bare(Status::Unreachable) }
     }
 
@@ -132,10 +141,13 @@ enum Bound {
     Possible,
 }
 
+/// The whole class.
+fn start(road: &Road<'_>, ports: (u16, u16)) -> Part {
+    Part { sources: road.sources.clone(), client_ports: EPHEMERAL, destinations: road.destinations.clone(), ports }
+}
+
 fn flow(road: &Road<'_>, protocol: u8, ports: (u16, u16), bound: Bound) -> Flow {
-    let start =
-        Part { sources: road.sources.clone(), client_ports: EPHEMERAL, destinations: road.destinations.clone(), ports };
-    let mut flow = Flow { parts: vec![start], stopped: None, has_lost: false, first_loss: None };
+    let mut flow = Flow { parts: vec![start(road, ports)], stopped: None, has_lost: false, first_loss: None };
     for (index, gate) in road.gates.iter().enumerate() {
         let (next, has_lost) = pass(gate, &flow.parts, protocol, bound);
         if has_lost && !flow.has_lost {
@@ -261,8 +273,16 @@ pub fn judge(picture: &Picture, road: &Road<'_>, protocol: u8, ports: (u16, u16)
         return Verdict::unreachable("address", place, text, "give both ends addresses of this family");
     }
     if let Some((index, came)) = &possible.stopped {
-        let cut = cut(picture, &road.gates[*index], came, road, protocol);
-        return Verdict { cut: Some(cut), ..Verdict::bare(Status::Unreachable) };
+        let mut first = cut(picture, &road.gates[*index], came, road, protocol);
+        for gate in &road.gates[index + 1..] {
+            if pass(gate, &[start(road, ports)], protocol, Bound::Possible).0.is_empty() {
+                let fix = cut(picture, gate, came, road, protocol).fix;
+                if fix != first.fix && !first.further_fixes.contains(&fix) {
+                    first.further_fixes.push(fix);
+                }
+            }
+        }
+        return Verdict { cut: Some(first), ..Verdict::bare(Status::Unreachable) };
     }
     let certain = flow(road, protocol, ports, Bound::Certain);
     let status = decide(road, &certain);
@@ -278,12 +298,7 @@ pub fn judge(picture: &Picture, road: &Road<'_>, protocol: u8, ports: (u16, u16)
     if status == Status::Partly {
         verdict.part = Some(describe(road, parts, ports));
         if let Some(index) = certain.first_loss {
-            let came = [Part {
-                sources: road.sources.clone(),
-                client_ports: EPHEMERAL,
-                destinations: road.destinations.clone(),
-                ports,
-            }];
+            let came = [start(road, ports)];
             verdict.cut = Some(cut(picture, &road.gates[index], &came, road, protocol));
         }
     }
@@ -293,12 +308,7 @@ pub fn judge(picture: &Picture, road: &Road<'_>, protocol: u8, ports: (u16, u16)
 /// Because of what the certain part is smaller than the possible one.
 fn whys(road: &Road<'_>, certain: &Flow, protocol: u8, ports: (u16, u16)) -> Whys {
     let mut whys = Whys::new();
-    let start = [Part {
-        sources: road.sources.clone(),
-        client_ports: EPHEMERAL,
-        destinations: road.destinations.clone(),
-        ports,
-    }];
+    let start = [start(road, ports)];
     for gate in &road.gates {
         let known: Whys = match &gate.passes {
             Passes::Packets(set) => set.whys.clone(),
@@ -463,8 +473,16 @@ fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road<'_>, proto
         Look::Source | Look::Destination => part.ports,
         Look::AnswerToSource | Look::AnswerFromDestination => part.client_ports,
     });
+    // All that came there, in words; large templates would have pages of it.
+    let class = came.first().map_or_else(
+        || address.to_string(),
+        |part| match gate.look {
+            Look::Source | Look::AnswerToSource => part.sources.describe(2),
+            Look::Destination | Look::AnswerFromDestination => part.destinations.describe(2),
+        },
+    );
     let what_packets = format!("{} {}", ProtocolName(protocol), describe_ports(ports));
-    let made = |what: &str, place: Place, text: String, fix: String| Cut { what: what.to_owned(), place, text, fix };
+    let made = |what: &str, place: Place, text: String, fix: String| Cut::new(what, place, text, fix);
     match &gate.kind {
         Kind::Ingress(filter) | Kind::Egress(filter) => {
             let Filter::Groups(groups) = filter else {
@@ -474,7 +492,7 @@ fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road<'_>, proto
             let place = groups.first().map_or(Place::new("", 0), |group| picture.groups[*group].place.clone());
             let names: Vec<&str> = groups.iter().map(|group| picture.groups[*group].place.id.as_str()).collect();
             let other = match partner_groups(road, is_ingress) {
-                [] => address.to_string(),
+                [] => class.clone(),
                 [group, ..] => picture.groups[*group].place.id.clone(),
             };
             let (word, rule_kind) = if is_ingress { ("from", "ingress") } else { ("to", "egress") };
@@ -497,7 +515,7 @@ fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road<'_>, proto
                 }
                 None => (
                     acl.place.clone(),
-                    format!("no {direction} rule of {} allows {for_what} ({what_packets}, {address})", acl.place.id),
+                    format!("no {direction} rule of {} allows {for_what} ({what_packets}, {class})", acl.place.id),
                 ),
             };
             let before =
@@ -506,7 +524,7 @@ fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road<'_>, proto
                 "network ACL",
                 place,
                 text,
-                format!("add to {} an {direction} rule{before}: allow {what_packets} {address}", acl.place.id),
+                format!("add to {} an {direction} rule{before}: allow {what_packets} {class}", acl.place.id),
             )
         }
         Kind::Routes { table, toward, is_answer } => {
@@ -523,17 +541,15 @@ fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road<'_>, proto
                     route.place.clone(),
                     format!("{} leads {} elsewhere than{back} to {toward}", table.place.id, route.text),
                 ),
-                None => (table.place.clone(), format!("{} has no route{back} to {address}", table.place.id)),
+                None => (table.place.clone(), format!("{} has no route{back} to {class}", table.place.id)),
             };
-            made("route", place, text, format!("add to {} a route for {address} to {toward}", table.place.id))
+            made("route", place, text, format!("add to {} a route for {class} to {toward}", table.place.id))
         }
         Kind::PublicAddress => made(
             "public address",
             Place::new("", 0),
             "it has no public address".to_owned(),
-            "give it a public address (MapPublicIpOnLaunch, AssociatePublicIpAddress, an elastic address, \
-             an internet-facing scheme or PubliclyAccessible)"
-                .to_owned(),
+            "give it a public address".to_owned(),
         ),
         Kind::InternetGateway(vpc) => {
             let place = picture.vpcs[*vpc].place.clone();
@@ -558,8 +574,8 @@ fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road<'_>, proto
         Kind::PublicEndpoint(place) => made(
             "public endpoint",
             place.clone(),
-            format!("the public endpoint of {} does not let {address} in", place.id),
-            format!("allow {address} at the endpoint of {}", place.id),
+            format!("the public endpoint of {} does not let {class} in", place.id),
+            format!("allow {class} at the endpoint of {}", place.id),
         ),
     }
 }

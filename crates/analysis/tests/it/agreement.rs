@@ -204,7 +204,7 @@ fn agree(world: &World) -> Result<(), TestCaseError> {
         let to_addresses = world.of_instance(to);
         for port in PORTS {
             let destination = Destination::Port { component: index(to_number), protocol: 6, ports: (port, port) };
-            let from_internet = world.ask(&internet, &to_addresses, port, 6, |packet| world.from_internet(to, packet));
+            let from_internet = world.ask(&internet, &to_addresses, port, 6, |packet| world.internet_to(to, packet));
             let found = judge.verdict(&Source::Internet(Family::V4), &destination);
             compare(world, &found, as_status(from_internet), &format!("internet to I{to_number}:{port}"))?;
             if let Some(witness) = found.witness {
@@ -219,12 +219,12 @@ fn agree(world: &World) -> Result<(), TestCaseError> {
                     port: witness.port,
                     protocol: 6,
                 };
-                prop_assert!(world.from_internet(to, packet), "the witness does not arrive: {packet:?}");
+                prop_assert!(world.internet_to(to, packet), "the witness does not arrive: {packet:?}");
             }
 
             let office: Block = (Ipv4Addr::new(203, 0, 113, 0), 25);
             let asked =
-                world.ask(&world.in_block(office), &to_addresses, port, 6, |packet| world.from_internet(to, packet));
+                world.ask(&world.in_block(office), &to_addresses, port, 6, |packet| world.internet_to(to, packet));
             let found = judge.verdict(&Source::Block("203.0.113.0/25".parse().unwrap()), &destination);
             compare(world, &found, as_status(asked), &format!("office to I{to_number}:{port}"))?;
 

@@ -1,9 +1,17 @@
 //! Reachability, from templates to verdicts.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic, and read their fixtures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::print_stdout,
+    reason = "tests may panic, read their fixtures and print their figures"
+)]
 
 mod agreement;
+mod answers;
 mod fixtures;
+mod hostile;
 mod mutation;
 mod size;
 mod walker;

@@ -64,7 +64,7 @@ fn open(world: &World) -> BTreeSet<(String, String)> {
         let addresses = world.of_instance(to);
         for port in PORTS {
             let column = format!("I{number}:{port}");
-            if world.ask(&internet, &addresses, port, 6, |packet| world.from_internet(to, packet)) != Found::None {
+            if world.ask(&internet, &addresses, port, 6, |packet| world.internet_to(to, packet)) != Found::None {
                 open.insert(("internet-v4".to_owned(), column.clone()));
             }
             for (other, from) in world.instances.iter().enumerate().filter(|(other, _)| *other != number) {
@@ -111,12 +111,14 @@ fn mutants(base: &World) -> Vec<(String, World)> {
         }
         add(format!("default egress of G{group}"), &|world| world.groups[group].egress = None);
         add(format!("no egress of G{group}"), &|world| {
-            world.groups[group].egress = Some(vec![tcp(1, Peer::Group(group))])
+            world.groups[group].egress = Some(vec![tcp(1, Peer::Group(group))]);
         });
         for rule in 0..base.groups[group].ingress.len() {
-            add(format!("G{group} without rule {rule}"), &|world| drop(world.groups[group].ingress.remove(rule)));
+            add(format!("G{group} without rule {rule}"), &|world| {
+                world.groups[group].ingress.remove(rule);
+            });
             add(format!("G{group} rule {rule} for all ports"), &|world| {
-                world.groups[group].ingress[rule].ports = (0, 65535)
+                world.groups[group].ingress[rule].ports = (0, 65535);
             });
             add(format!("G{group} rule {rule} for everyone"), &|world| {
                 world.groups[group].ingress[rule].peer = Peer::Block(EVERYONE);
@@ -133,7 +135,9 @@ fn mutants(base: &World) -> Vec<(String, World)> {
         add(format!("S{subnet} gives public addresses"), &|world| world.subnets[subnet].gives_public = true);
     }
     for rule in 0..base.acls[0].len() {
-        add(format!("ACL without rule {rule}"), &|world| drop(world.acls[0].remove(rule)));
+        add(format!("ACL without rule {rule}"), &|world| {
+            world.acls[0].remove(rule);
+        });
         add(format!("ACL denies in rule {rule}"), &|world| world.acls[0][rule].is_allow = false);
         add(format!("ACL rule {rule} for everyone"), &|world| world.acls[0][rule].block = EVERYONE);
         add(format!("ACL rule {rule} for all ports"), &|world| world.acls[0][rule].ports = (0, 65535));

@@ -211,7 +211,7 @@ impl World {
             && self.lets_in(to, Some(from), packet)
     }
 
-    pub(crate) fn from_internet(&self, to: &Instance, packet: Packet) -> bool {
+    pub(crate) fn internet_to(&self, to: &Instance, packet: Packet) -> bool {
         self.has_public_address(to)
             && self.vpcs[self.subnets[to.subnet].vpc].has_gateway
             && self.acl_allows(to.subnet, false, packet.source, packet.port, packet.protocol)

@@ -5,6 +5,7 @@ use super::graph::{Parameter, ResourceGraph};
 use super::scenario::{Given, Scenario};
 use super::value::{Kind, SubPart, Value};
 use indexmap::IndexMap;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -106,13 +107,18 @@ pub struct Evaluator<'g> {
     graph: &'g ResourceGraph,
     given: &'g BTreeMap<String, Given>,
     conditions: &'g BTreeMap<String, bool>,
+    /// How many attributes that stand for properties are being followed.
+    depth: Cell<u8>,
 }
+
+/// Longer ways from attribute to attribute are cycles.
+const DEPTH: u8 = 8;
 
 impl<'g> Evaluator<'g> {
     /// For one scenario of a graph with what was given for its parameters.
     #[must_use]
     pub fn new(graph: &'g ResourceGraph, given: &'g BTreeMap<String, Given>, scenario: &'g Scenario) -> Self {
-        Self { graph, given, conditions: &scenario.conditions }
+        Self { graph, given, conditions: &scenario.conditions, depth: Cell::new(0) }
     }
 
     pub(super) fn with_conditions(
@@ -120,7 +126,7 @@ impl<'g> Evaluator<'g> {
         given: &'g BTreeMap<String, Given>,
         conditions: &'g BTreeMap<String, bool>,
     ) -> Self {
-        Self { graph, given, conditions }
+        Self { graph, given, conditions, depth: Cell::new(0) }
     }
 
     /// Whether a resource of the graph exists in this scenario.
@@ -328,7 +334,10 @@ impl<'g> Evaluator<'g> {
         if !self.graph.resources.contains_key(name) {
             Evaluated::unknown(line, format!("there is no resource {name} (line {line})"))
         } else if self.exists(name) {
-            Evaluated { is: Is::Attribute(name.to_owned(), attribute.to_owned()), line }
+            match self.property_of_attribute(name, attribute) {
+                Some(is) => Evaluated { is, line },
+                None => Evaluated { is: Is::Attribute(name.to_owned(), attribute.to_owned()), line },
+            }
         } else {
             Evaluated::unknown(line, format!("{name} is not created under these conditions (line {line})"))
         }
@@ -411,11 +420,9 @@ impl<'g> Evaluator<'g> {
         let block = self.evaluate(block);
         let text = match &block.is {
             Is::Text(text) => text.clone(),
-            // Blocks of something that has its block by attribute: the analysis resolves the attribute first.
-            Is::Attribute(name, attribute) => match self.block_attribute(name, attribute) {
-                Ok(text) => text,
-                Err(whys) => return Evaluated { is: Is::Unknown(whys), line },
-            },
+            Is::Attribute(name, attribute) => {
+                return Evaluated::unknown(line, format!("{name}.{attribute} is known once it exists"));
+            }
             Is::Unknown(whys) => return Evaluated { is: Is::Unknown(whys.clone()), line },
             _ => return Evaluated::unknown(line, format!("Fn::Cidr at line {line} is given no block")),
         };
@@ -437,17 +444,19 @@ impl<'g> Evaluator<'g> {
         }
     }
 
-    /// `CidrBlock` of a VPC or subnet is a property of the same resource.
-    fn block_attribute(&self, name: &str, attribute: &str) -> Result<String, BTreeSet<Why>> {
+    /// An attribute that only repeats a property: `CidrBlock` of a VPC.
+    fn property_of_attribute(&self, name: &str, attribute: &str) -> Option<Is> {
         let property = match attribute {
-            "CidrBlock" => self.graph.resources.get(name).and_then(|resource| resource.properties.get("CidrBlock")),
-            _ => None,
+            "CidrBlock" => self.graph.resources.get(name)?.properties.get(attribute)?,
+            _ => return None,
         };
-        match property {
-            // The property may not lead back here: that would be a resource that refers to itself.
-            Some(value) if !value.mentions().contains(&name) => self.text(value),
-            _ => Err(BTreeSet::from([Why(format!("{name}.{attribute} is known once it exists"))])),
+        if self.depth.get() >= DEPTH {
+            return None;
         }
+        self.depth.set(self.depth.get() + 1);
+        let value = self.evaluate(property);
+        self.depth.set(self.depth.get() - 1);
+        matches!(value.is, Is::Text(_)).then_some(value.is)
     }
 }
 

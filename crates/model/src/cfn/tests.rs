@@ -69,6 +69,8 @@ fn evaluates_every_intrinsic_in_both_forms() {
         ("{ 'Fn::If': [No, x, !Ref 'AWS::NoValue'] }", "-"),
         ("!Select [2, !Cidr [!Ref Net, 3, 8]]", "10.0.2.0/24"),
         ("!Select [0, !Cidr [!GetAtt Y.CidrBlock, 3, 8]]", "10.9.0.0/24"),
+        ("!GetAtt Y.CidrBlock", "10.9.0.0/16"),
+        ("!GetAtt X.CidrBlock", "@X.CidrBlock"),
         ("!ImportValue shared-group", "?the imported value shared-group is not in this template"),
         ("!Select [0, !GetAZs '']", "${AWS::Zone0}"),
         ("{ 'Fn::Transform': { Name: M } }", "?Fn::Transform at line 14 is not evaluated"),
@@ -117,6 +119,13 @@ Resources: { X: { Type: T } }",
     assert!(!few.is_complete && few.examined.len() == 3);
     let given = BTreeMap::from([("Env".to_owned(), Given::Value("prod".to_owned()))]);
     assert_eq!(scenarios(&graph, &given, 64).examined.len(), 4);
+}
+
+#[test]
+fn attributes_in_a_circle_end() {
+    let text = "Resources:\n  X: { Type: T, Properties: { CidrBlock: !GetAtt Y.CidrBlock, P: !GetAtt Y.CidrBlock } }\n  \
+                Y: { Type: T, Properties: { CidrBlock: !Sub '${X.CidrBlock}${X.CidrBlock}' } }\n";
+    assert!(show(&property(text, &BTreeMap::new())).starts_with('@'));
 }
 
 #[test]

@@ -322,6 +322,26 @@ impl<'g> Builder<'g> {
         }
     }
 
+    /// A subnet may get another ACL, and a route table when it has none of its own.
+    fn doubt_subnet(&mut self, index: usize, reason: &Whys) {
+        let subnet = &self.picture.subnets[index];
+        let (table, acl) = (self.picture.tables[subnet.table].clone(), self.picture.acls[subnet.acl].clone());
+        if !self.tables.values().any(|own| *own == subnet.table) {
+            let mut table = table;
+            table.unknown.extend(reason.iter().cloned());
+            self.picture.subnets[index].table = self.picture.tables.len();
+            self.picture.tables.push(table);
+        }
+        let passes = |now: &Bounded<PacketSet>| Bounded {
+            certain: PacketSet::none(),
+            possible: PacketSet::everything(),
+            whys: now.whys.iter().chain(reason).cloned().collect(),
+        };
+        let acl = Acl { passes_in: passes(&acl.passes_in), passes_out: passes(&acl.passes_out), ..acl };
+        self.picture.subnets[index].acl = self.picture.acls.len();
+        self.picture.acls.push(acl);
+    }
+
     /// Marks what a resource of an unknown type mentions; whether that belongs to the network.
     fn touch(&mut self, mention: &str, may_change: bool, reason: &Whys) -> bool {
         if let Some(index) = self.groups.get(mention) {
@@ -342,9 +362,10 @@ impl<'g> Builder<'g> {
             if may_change {
                 self.picture.vpcs[*index].unknown_gateways.extend(reason.iter().cloned());
             }
-        } else if self.subnets.contains_key(mention) {
-            // A custom resource may put the subnet under another table or ACL, but hardly ever does so behind the
-            // back of a template that does it itself: only what it is handed is doubted.
+        } else if let Some(index) = self.subnets.get(mention) {
+            if may_change {
+                self.doubt_subnet(*index, reason);
+            }
         } else if let Some(index) = self.picture.component(mention) {
             if reason.iter().any(|why| why.0.contains("AWS::GlobalAccelerator::EndpointGroup")) {
                 for interface in &mut self.picture.components[index].interfaces {

@@ -138,8 +138,11 @@ fn verdict(out: &mut String, report: &ProofReport, verdict: &Verdict, indent: &s
     if let Some(cut) = &verdict.cut {
         let word = if verdict.status == Status::Partly { "the rest is stopped" } else { "stopped" };
         let _ = writeln!(out, "{indent}{word} by {}: {} - {}", cut.what, cut.text, line_of(report, &cut.place));
-        if !cut.fix.is_empty() {
+        if !cut.fix.is_empty() && verdict.status != Status::Partly {
             let _ = writeln!(out, "{indent}to open it: {}", cut.fix);
+            for fix in &cut.further_fixes {
+                let _ = writeln!(out, "{indent}       and: {fix}");
+            }
         }
     }
     for why in &verdict.whys {
