@@ -57,7 +57,7 @@ pub(super) fn check(part: &Part, layer: Layer, text: &str, findings: &mut Findin
             }
             "AWS::ElasticLoadBalancingV2::ListenerRule" => listener_rules += 1,
             "AWS::IAM::Role" => {
-                over(at, format!("bytes of the policies of {id}"), policies(resource), ROLE_POLICY_BYTES)
+                over(at, format!("bytes of the policies of {id}"), policies(resource), ROLE_POLICY_BYTES);
             }
             "AWS::EC2::LaunchTemplate" => {
                 let data = resource.properties.get("LaunchTemplateData").and_then(|data| data.get("UserData"));

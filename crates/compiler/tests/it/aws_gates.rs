@@ -1,5 +1,6 @@
 //! The tools of others that templates and hosts must pass. A tool that is not there is named, not passed over in silence;
 //! with `LANDFALL_INSTALL_GATES=1` those of the Python registry are installed into a cache.
+#![expect(clippy::disallowed_types, reason = "the tools of others are programs")]
 
 use crate::aws::{export, shapes, user_data};
 use std::io::Write as _;

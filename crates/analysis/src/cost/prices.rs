@@ -1,0 +1,56 @@
+//! The table of prices, a file with its sources and its day.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+const HOURS_IN_A_MONTH: u64 = 730;
+
+/// List prices in millionths of a dollar.
+#[derive(Debug, Deserialize)]
+pub(super) struct Prices {
+    pub(super) as_of: String,
+    pub(super) currency: String,
+    pub(super) note: String,
+    pub(super) sources: Vec<String>,
+    everywhere: Table,
+    regions: BTreeMap<String, Table>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Table {
+    hour: BTreeMap<String, u64>,
+    month: BTreeMap<String, u64>,
+}
+
+impl Prices {
+    pub(super) fn load() -> Self {
+        serde_json::from_str(include_str!("prices.json")).expect("the table is read by a test")
+    }
+
+    /// What one of it costs in a month.
+    pub(super) fn monthly(&self, region: &str, what: &str) -> Option<u64> {
+        let tables = [Some(&self.everywhere), self.regions.get(region)];
+        tables.into_iter().flatten().find_map(|table| {
+            let by_hour = table.hour.get(what).map(|price| price * HOURS_IN_A_MONTH);
+            by_hour.or_else(|| table.month.get(what).copied())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Prices;
+
+    #[test]
+    fn the_table_is_read_and_dated() {
+        let prices = Prices::load();
+        assert_eq!(prices.monthly("us-west-2", "nat-gateway"), Some(32_850_000));
+        assert_eq!(prices.monthly("us-west-2", "secret"), Some(400_000));
+        assert_eq!(prices.monthly("mars-1", "nat-gateway"), None);
+        assert_eq!(prices.as_of.len(), 10);
+        let names = |region: &str| prices.regions[region].hour.keys().cloned().collect::<Vec<_>>();
+        for region in prices.regions.keys() {
+            assert_eq!(names(region), names("us-east-1"), "{region}");
+        }
+    }
+}
