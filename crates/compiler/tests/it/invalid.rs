@@ -81,10 +81,10 @@ fn compile_fixture(bytes: &[u8]) -> Compilation {
         }
     }
     let mut compilation = compile("landfall.yaml", bytes, &options);
-    if let Some(application) = compilation.application.as_ref().filter(|it| it.environment.target == Target::Aws) {
-        if let Some(deployment) = lower_to_aws(application, &mut compilation.findings) {
-            let _ = render_templates(&deployment, &mut compilation.findings);
-        }
+    if let Some(application) = compilation.application.as_ref().filter(|it| it.environment.target == Target::Aws)
+        && let Some(deployment) = lower_to_aws(application, &mut compilation.findings)
+    {
+        let _ = render_templates(&deployment, &mut compilation.findings);
     }
     compilation
 }

@@ -36,7 +36,7 @@ mod tests {
         let two = carve(block, 2).unwrap();
         let three = carve(block, 3).unwrap();
         assert_eq!(
-            format!("{:?}", two),
+            format!("{two:?}"),
             "[[10.64.0.0/21, 10.64.8.0/21], [10.64.64.0/21, 10.64.72.0/21], [10.64.128.0/21, 10.64.136.0/21]]"
         );
         for (fewer, more) in two.iter().zip(&three) {
