@@ -5,14 +5,19 @@
 //! *all* packets of the class. A thing that is not known makes a verdict unknown, never proved.
 
 pub mod bounded;
+mod candidates;
 pub mod chains;
+mod explain;
 pub mod guarantee;
 pub mod hints;
 pub mod intervals;
 pub mod judge;
+mod matrix_status;
+mod outside;
 pub mod packets;
 pub mod picture;
 pub mod prove;
+mod question;
 pub mod render;
 pub mod report;
 pub mod road;
@@ -20,6 +25,7 @@ pub mod verdict;
 
 pub use guarantee::{Guarantee, Outcome, Reaches};
 pub use picture::Picture;
-pub use prove::{Expectation, Options, Problem, Question, prove, prove_graph};
+pub use prove::{Expectation, Options, Problem, prove, prove_graph};
+pub use question::Question;
 pub use report::ProofReport;
 pub use verdict::{Status, Verdict};

@@ -5,7 +5,7 @@ use super::intervals::SetAlgebra;
 use super::packets::{AddressSet, Family, TCP, describe_ports};
 use super::picture::{Component, Filter, Interface, Picture, Place};
 use super::road::{Atlas, Gate, Kind, Look, Passes, Road};
-use super::verdict::{Cut, Hop, Status, Verdict, any, every, judge, status};
+use super::verdict::{Cut, Hop, Status, Verdict, any, every, judge};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -55,17 +55,17 @@ pub enum Destination {
 const WIDE: u128 = 1 << 24;
 
 /// All of an interface that matters to packets, but for groups that name each other.
-type Profile = (usize, usize, Option<std::net::IpAddr>, bool, bool);
+pub(super) type Profile = (usize, usize, Option<std::net::IpAddr>, bool, bool);
 /// Protocol and ports.
-type Ports = (u8, (u16, u16));
+pub(super) type Ports = (u8, (u16, u16));
 
 /// Answers questions about one picture.
 #[derive(Debug)]
 pub struct Judge<'p> {
-    picture: &'p Picture,
-    atlas: &'p Atlas<'p>,
-    between: RefCell<HashMap<(Profile, Profile, Ports), Status>>,
-    outside: RefCell<HashMap<(Family, bool, Profile, Ports), Status>>,
+    pub(super) picture: &'p Picture,
+    pub(super) atlas: &'p Atlas<'p>,
+    pub(super) statuses: RefCell<HashMap<(Profile, Profile, Ports), Status>>,
+    pub(super) outside: RefCell<HashMap<(Family, bool, Profile, Ports), Status>>,
     /// From the internet to a component, from a component to the internet; by index.
     public: RefCell<HashMap<(usize, bool, Ports), Verdict>>,
 }
@@ -77,7 +77,7 @@ impl<'p> Judge<'p> {
         Self {
             picture: atlas.picture,
             atlas,
-            between: RefCell::default(),
+            statuses: RefCell::default(),
             outside: RefCell::default(),
             public: RefCell::default(),
         }
@@ -131,7 +131,7 @@ impl<'p> Judge<'p> {
     }
 
     /// What makes the whole picture doubtful makes every denial doubtful.
-    fn doubted(&self, verdict: Verdict) -> Verdict {
+    pub(super) fn doubted(&self, verdict: Verdict) -> Verdict {
         if self.picture.unknown.is_empty() || verdict.status != Status::Unreachable {
             return verdict;
         }
@@ -261,7 +261,7 @@ impl<'p> Judge<'p> {
         verdict
     }
 
-    fn families(from: &Interface, to: &Interface) -> Vec<Family> {
+    pub(super) fn families(from: &Interface, to: &Interface) -> Vec<Family> {
         let mut families = vec![Family::V4];
         if from.v6.is_possible() && to.v6.is_possible() {
             families.push(Family::V6);
@@ -292,7 +292,7 @@ impl<'p> Judge<'p> {
         }
     }
 
-    fn between(&self, from: &'p Component, to: &'p Component, protocol: u8, ports: (u16, u16)) -> Verdict {
+    pub(super) fn between(&self, from: &'p Component, to: &'p Component, protocol: u8, ports: (u16, u16)) -> Verdict {
         if from.interfaces.is_empty() || (to.interfaces.is_empty() && to.public_endpoint.is_none()) {
             let missing = if from.interfaces.is_empty() { from } else { to };
             return Self::with_doubts(Self::nowhere(missing), &[from, to]);
@@ -335,7 +335,7 @@ impl<'p> Judge<'p> {
 
     /// From one component's way out to another's public address. The address that the packets then come from
     /// is the provider's choice.
-    fn over_the_internet(
+    pub(super) fn over_the_internet(
         &self,
         from: &'p Component,
         to: &'p Component,
@@ -500,7 +500,7 @@ impl<'p> Judge<'p> {
         };
         road.gates.retain(|gate| matches!(gate.kind, Kind::Egress(_)) || self.is_own_acl(gate, subnet.acl));
         road.gates.push(Gate {
-            kind: Kind::Link(endpoint.place.clone()),
+            kind: Kind::Endpoint(endpoint.place.clone()),
             look: Look::Destination,
             passes: Passes::All(is_on_table),
             travel: 20,
@@ -513,109 +513,6 @@ impl<'p> Judge<'p> {
     fn is_own_acl(&self, gate: &Gate<'_>, own: usize) -> bool {
         matches!(&gate.kind, Kind::Acl { acl, .. } if *acl == own)
             && matches!(gate.look, Look::Destination | Look::AnswerFromDestination)
-    }
-
-    fn is_plain(&self, component: &Component) -> bool {
-        component.unknown.is_empty()
-            && component.public_endpoint.is_none()
-            && !component.interfaces.is_empty()
-            && self.picture.unknown.is_empty()
-    }
-
-    /// The status alone, equal questions answered once: the fast way for large matrices.
-    #[must_use]
-    pub fn status(&self, source: &Source, destination: &Destination) -> Status {
-        match (source, destination) {
-            (Source::Component(from), Destination::Port { component, protocol, ports }) => {
-                self.status_between(*from, *component, *protocol, *ports)
-            }
-            (Source::Internet(family), Destination::Port { component, protocol, ports })
-                if self.is_plain(&self.picture.components[*component]) =>
-            {
-                self.status_outside(*component, *family, true, (*protocol, *ports))
-            }
-            (Source::Component(component), Destination::Internet { family, ports })
-                if self.is_plain(&self.picture.components[*component]) =>
-            {
-                self.status_outside(*component, *family, false, (TCP, *ports))
-            }
-            _ => self.verdict(source, destination).status,
-        }
-    }
-
-    fn status_between(&self, from: usize, to: usize, protocol: u8, ports: (u16, u16)) -> Status {
-        let (from, to) = (&self.picture.components[from], &self.picture.components[to]);
-        let keeps = from.forwards.iter().any(|forward| forward.keeps_client_address);
-        if !self.is_plain(from) || !self.is_plain(to) || keeps {
-            return self.doubted(self.between(from, to, protocol, ports)).status;
-        }
-        let mut statuses = Vec::with_capacity(from.interfaces.len() * to.interfaces.len());
-        for a in &from.interfaces {
-            for b in &to.interfaces {
-                statuses.push(self.status_of_profiles(a, b, (protocol, ports)));
-            }
-        }
-        match super::verdict::every_status(&statuses) {
-            Some(Status::Unreachable) => {
-                self.over_the_internet(from, to, protocol, ports).map_or(Status::Unreachable, |verdict| verdict.status)
-            }
-            Some(status) => status,
-            None => Status::Unreachable,
-        }
-    }
-
-    /// `None` when the groups of the two name each other, so that the pair is like no other.
-    fn profile(&self, interface: &Interface, other: &Filter, is_ingress: bool) -> Option<Profile> {
-        if matches!(interface.public_v4, Tri::Unknown(_)) || matches!(interface.v6, Tri::Unknown(_)) {
-            return None;
-        }
-        let content = self.atlas.content(&interface.filter, other, is_ingress)?;
-        Some((interface.subnet, content, interface.address, interface.public_v4 == Tri::Yes, interface.v6 == Tri::Yes))
-    }
-
-    fn status_of_profiles(&self, a: &'p Interface, b: &'p Interface, (protocol, ports): Ports) -> Status {
-        let profiles = self.profile(a, &b.filter, false).zip(self.profile(b, &a.filter, true));
-        let key = profiles.map(|(a, b)| (a, b, (protocol, ports)));
-        if let Some(known) = key.as_ref().and_then(|key| self.between.borrow().get(key).copied()) {
-            return known;
-        }
-        let mut best = Status::Unreachable;
-        for family in Self::families(a, b) {
-            for road in self.atlas.between(a, b, family) {
-                best = best.max(status(&road, protocol, ports));
-            }
-        }
-        if let Some(key) = key {
-            self.between.borrow_mut().insert(key, best);
-        }
-        best
-    }
-
-    fn status_outside(&self, component: usize, family: Family, is_inward: bool, (protocol, ports): Ports) -> Status {
-        let internet = AddressSet::internet(family);
-        let statuses: Vec<Status> = self.picture.components[component]
-            .interfaces
-            .iter()
-            .map(|interface| {
-                let profile = self.profile(interface, &Filter::Open, is_inward);
-                let key = profile.map(|profile| (family, is_inward, profile, (protocol, ports)));
-                if let Some(known) = key.as_ref().and_then(|key| self.outside.borrow().get(key).copied()) {
-                    return known;
-                }
-                let roads = if is_inward {
-                    self.atlas.outside_to(&internet, interface, family)
-                } else {
-                    self.atlas.to_outside(interface, &internet, family)
-                };
-                let statuses: Vec<Status> = roads.iter().map(|road| status(road, protocol, ports)).collect();
-                let found = super::verdict::every_status(&statuses).unwrap_or(Status::Unreachable);
-                if let Some(key) = key {
-                    self.outside.borrow_mut().insert(key, found);
-                }
-                found
-            })
-            .collect();
-        super::verdict::every_status(&statuses).unwrap_or(Status::Unreachable)
     }
 }
 

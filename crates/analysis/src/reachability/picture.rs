@@ -1,6 +1,7 @@
 //! The network as the resources describe it: what has which address, stands behind which filters,
 //! is routed where, and listens on what.
 
+mod acls;
 mod balancers;
 mod build;
 mod components;
@@ -9,6 +10,7 @@ mod containers;
 mod data;
 mod groups;
 mod network;
+mod routes;
 mod value;
 
 use super::bounded::{Bounded, Tri, Whys};
@@ -134,6 +136,16 @@ pub struct RouteTable {
     pub unknown: Whys,
     /// Whether a VPN gateway adds routes.
     pub propagated_from: Vec<Place>,
+}
+
+impl RouteTable {
+    /// Somebody else may put any route before those that are known.
+    fn doubt(&mut self, reason: &Whys) {
+        self.unknown.extend(reason.iter().cloned());
+        self.routes.truncate(1);
+        self.parts.retain(|(_, route)| *route == 0);
+        self.unplaced.clear();
+    }
 }
 
 /// A rule of a network ACL.

@@ -83,3 +83,42 @@ fn the_matrix_says_the_same_as_questions() {
         assert_eq!(render::sarif(&report)["version"], "2.1.0");
     }
 }
+
+/// The same template in JSON with the long forms of all functions.
+fn long_form(node: &yaml::Node) -> serde_json::Value {
+    use serde_json::{Value, json};
+    let plain = match &node.kind {
+        yaml::Kind::Scalar { text, .. } if node.tag.is_some() => json!(text),
+        yaml::Kind::Scalar { .. } => node.to_json(),
+        yaml::Kind::Sequence(items) => items.iter().map(long_form).collect(),
+        yaml::Kind::Mapping(entries) => {
+            Value::Object(entries.iter().map(|entry| (entry.key.clone(), long_form(&entry.value))).collect())
+        }
+    };
+    match node.tag.as_deref().and_then(|tag| tag.strip_prefix('!')) {
+        Some(name @ ("Ref" | "Condition")) => json!({ name: plain }),
+        Some("GetAtt") => {
+            let parts: Vec<&str> = node.text().unwrap().splitn(2, '.').collect();
+            json!({ "Fn::GetAtt": parts })
+        }
+        Some(name) => {
+            let name = format!("Fn::{name}");
+            json!({ name: plain })
+        }
+        None => plain,
+    }
+}
+
+#[test]
+fn long_forms_in_json_mean_the_same() {
+    for (file, text) in fixtures() {
+        let document = yaml::read(&file, text.as_bytes(), &Limits::default(), &mut Findings::new()).unwrap();
+        let json = serde_json::to_string_pretty(&long_form(&document.root)).unwrap();
+        assert!(json.contains("\"Ref\""), "{file}");
+        let statuses = |text: &str| -> Vec<_> {
+            let report = prove(text, &file, &Options::default()).unwrap();
+            report.cells.iter().map(|cell| (cell.source, cell.destination, cell.status)).collect()
+        };
+        assert_eq!(statuses(&text), statuses(&json), "{file}");
+    }
+}

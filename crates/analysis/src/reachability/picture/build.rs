@@ -328,7 +328,7 @@ impl<'g> Builder<'g> {
         let (table, acl) = (self.picture.tables[subnet.table].clone(), self.picture.acls[subnet.acl].clone());
         if !self.tables.values().any(|own| *own == subnet.table) {
             let mut table = table;
-            table.unknown.extend(reason.iter().cloned());
+            table.doubt(reason);
             self.picture.subnets[index].table = self.picture.tables.len();
             self.picture.tables.push(table);
         }
@@ -350,7 +350,7 @@ impl<'g> Builder<'g> {
             }
         } else if let Some(index) = self.tables.get(mention) {
             if may_change {
-                self.picture.tables[*index].unknown.extend(reason.iter().cloned());
+                self.picture.tables[*index].doubt(reason);
             }
         } else if let Some(index) = self.acls.get(mention) {
             if may_change {
