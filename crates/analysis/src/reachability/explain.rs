@@ -172,7 +172,7 @@ pub(super) fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road
             let place = groups.first().map_or(Place::new("", 0), |group| picture.groups[*group].place.clone());
             let names: Vec<&str> = groups.iter().map(|group| picture.groups[*group].place.id.as_str()).collect();
             let other = match partner_groups(road, is_ingress) {
-                [] => class.clone(),
+                [] => class,
                 [group, ..] => picture.groups[*group].place.id.clone(),
             };
             let (word, rule_kind) = if is_ingress { ("from", "ingress") } else { ("to", "egress") };

@@ -94,7 +94,7 @@ fn route() -> impl Strategy<Value = Route> {
     (to, target).prop_map(|((octets, length), target)| Route { to: (Ipv4Addr::from(octets), length), target })
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub(crate) fn world() -> impl Strategy<Value = World> {
     (1_usize..=2, 2_usize..=4, 1_usize..=3, 1_usize..=2, 2_usize..=3)
         .prop_flat_map(|(vpcs, subnets, tables, acls, groups)| {
             let vpc = prop::collection::vec(prop::bool::weighted(0.8), vpcs);

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::disallowed_macros,
+    clippy::disallowed_types,
     clippy::print_stdout,
     reason = "tests may panic, read their fixtures and print their figures"
 )]
@@ -13,5 +14,6 @@ mod answers;
 mod fixtures;
 mod hostile;
 mod mutation;
+mod real_packets;
 mod size;
 mod walker;
