@@ -21,7 +21,7 @@ pub enum Reaches {
 pub struct Guarantee {
     /// Sources by name; `internet` means both families.
     pub who: Reaches,
-    /// A component, with or without `:port`.
+    /// A component, with or without `:port`; `internet`; `service:s3`.
     pub reaches: String,
     /// Every chain goes through this component.
     pub through: Option<String>,
@@ -68,7 +68,9 @@ pub(super) fn is_source(row: &str, name: &str) -> bool {
 
 fn is_destination(report: &ProofReport, column: usize, name: &str) -> bool {
     let column = &report.destinations[column];
-    column.name == name || column.component.as_deref() == Some(name)
+    column.name == name
+        || column.component.as_deref() == Some(name)
+        || (name == "internet" && column.name.starts_with("internet-v"))
 }
 
 /// The cells from rows that `from` picks to columns that are `to`, with their names.

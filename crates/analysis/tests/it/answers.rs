@@ -112,6 +112,19 @@ fn guarantees_hold_or_show_what_breaks_them() {
         Outcome::Violated
     );
     assert_eq!(judged(TIERS, guarantee(Reaches::Nothing(names(&["mars"])), "Data", None)).outcome, Outcome::Unknown);
+    // Workers reach what they need, with no way to the internet.
+    let closed = include_str!("../fixtures/no-way-out.yaml");
+    for (who, reaches) in [
+        (Reaches::Nothing(names(&["Worker"])), "internet"),
+        (Reaches::Every(names(&["Worker"])), "service:ssm"),
+        (Reaches::Every(names(&["Worker"])), "service:logs"),
+    ] {
+        assert_eq!(judged(closed, guarantee(who, reaches, None)).outcome, Outcome::Holds, "{reaches}");
+    }
+    assert_eq!(
+        judged(TIERS, guarantee(Reaches::Nothing(names(&["App"])), "internet", None)).outcome,
+        Outcome::Violated
+    );
     // Without the jump host the only way to the database leads through the edge.
     let without_jump = TIERS.replace("- { IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !Ref Office }", "[]");
     let through = judged(&without_jump, guarantee(Reaches::Only(names(&["internet"])), "Data", Some("Edge")));
@@ -120,6 +133,15 @@ fn guarantees_hold_or_show_what_breaks_them() {
     let report = judged(&broken, guarantee(Reaches::Only(names(&["App"])), "Data:5432", None));
     assert_eq!(report.outcome, Outcome::Violated);
     assert!(report.evidence.contains(&"Jump to Data:5432: reachable".to_owned()), "{:?}", report.evidence);
+}
+
+#[test]
+fn overlapping_subnets_are_noted() {
+    let text =
+        TIERS.replace("CidrBlock: !Select [5, !Cidr [!GetAtt Net.CidrBlock, 6, 8]]", "CidrBlock: 10.20.4.128/25");
+    let report = prove(&text, "t.yaml", &Options::default()).unwrap();
+    assert!(report.notes.iter().any(|note| note.starts_with("IsolatedA and IsolatedB overlap")), "{:?}", report.notes);
+    assert!(prove(TIERS, "t.yaml", &Options::default()).unwrap().notes.is_empty());
 }
 
 #[test]

@@ -13,6 +13,7 @@ impl Builder<'_> {
         self.vpcs_and_blocks();
         self.gateways();
         self.subnets_of_template();
+        self.overlaps();
         self.route_tables();
         self.network_acls();
         self.subnet_associations();
@@ -126,6 +127,26 @@ impl Builder<'_> {
                 acl,
             });
         }
+    }
+
+    /// Subnets of one VPC that share addresses: such a template cannot be deployed, and answers may be moot.
+    fn overlaps(&mut self) {
+        let mut sorted: Vec<&Subnet> = self
+            .picture
+            .subnets
+            .iter()
+            .filter(|subnet| subnet.unknown_v4.is_empty() && !subnet.v4.is_empty())
+            .collect();
+        sorted.sort_by_key(|subnet| (subnet.vpc, subnet.v4.entries().first().map(|(first, _, _)| *first)));
+        let mut notes = Vec::new();
+        for pair in sorted.windows(2) {
+            let [one, other] = pair else { continue };
+            let shared = one.v4.intersection(&other.v4);
+            if one.vpc == other.vpc && !shared.is_empty() {
+                notes.push(format!("{} and {} overlap in {}", one.place.id, other.place.id, shared.describe(2)));
+            }
+        }
+        self.picture.notes.extend(notes);
     }
 
     fn subnet_v6(&self, name: &str) -> (AddressSet, Whys) {
