@@ -49,6 +49,10 @@ impl Builder<'_> {
             let vpc_value = self.get(name, "VpcId").clone();
             let vpc = (!vpc_value.is_absent()).then(|| self.vpc(&vpc_value));
             self.groups.insert((*name).to_owned(), self.picture.groups.len());
+            // Rules and hosts may name the group as it is called in the account.
+            if let Some(called) = self.get(name, "GroupName").as_text().map(str::to_owned) {
+                self.groups.entry(called).or_insert(self.picture.groups.len());
+            }
             self.picture.groups.push(Group {
                 place,
                 ingress: Vec::new(),
