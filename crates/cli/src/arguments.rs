@@ -124,7 +124,8 @@ pub(crate) struct InitArguments {
     /// The blueprint; without it, the list of blueprints is printed
     pub(crate) blueprint: Option<String>,
     /// The directory to write to [default: the blueprint's name]
-    #[arg(value_hint = clap::ValueHint::DirPath)]
+    // An id of its own: `directory` is that of `-C`, and clap would take one for the other.
+    #[arg(id = "new_directory", value_name = "DIRECTORY", value_hint = clap::ValueHint::DirPath)]
     pub(crate) directory: Option<PathBuf>,
     /// The name of the new deployment [default: the directory's name]
     #[arg(long)]

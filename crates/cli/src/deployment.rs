@@ -137,7 +137,14 @@ pub(crate) async fn lease(
         let who = holder.map_or_else(|| "another landfall".to_owned(), ToString::to_string);
         console.tell(&format!("Waiting up to {wait_seconds} s for {who}."));
     };
-    Lease::acquire(&target.home().lock(), &me, wait, &on_wait).await.map_err(CommandError::Preflight)
+    Lease::acquire(&target.home().lock(), &me, wait, &on_wait).await.map_err(|fault| {
+        CommandError::Preflight(match fault.kind {
+            FaultKind::Locked if verb != "verify" => {
+                fault.help("run the command again when it has finished; `--wait SECONDS` waits for that")
+            }
+            _ => fault,
+        })
+    })
 }
 
 /// A small runtime for verbs that wait for something, with the one TLS provider in place.

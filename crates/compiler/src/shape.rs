@@ -225,9 +225,12 @@ impl<'a> Shape<'a> {
                 format!("write it without quotes: {said}")
             }
             _ if quoted => format!("put it in quotes: \"{said}\""),
-            Some(nearest) => format!("did you mean `{nearest}`? Possible here: {}", list(&texts)),
-            None if types.is_empty() => format!("possible here: {}", list(&texts)),
-            None => format!("possible here: {}, or {}", list(&texts), type_nouns(types)),
+            nearest => {
+                let guess = nearest.map(|nearest| format!("did you mean `{nearest}`? ")).unwrap_or_default();
+                let others = if types.is_empty() { String::new() } else { format!(", or {}", type_nouns(types)) };
+                let possible = if nearest.is_some() { "Possible" } else { "possible" };
+                format!("{guess}{possible} here: {}{others}", list(&texts))
+            }
         };
         self.report(
             &codes::UNKNOWN_WORD,

@@ -86,6 +86,32 @@ pub(crate) fn check_free(port: &PortId, number: u16) -> Result<(), Fault> {
     }
 }
 
+/// The numbers that were preferred, or had until now, and are not granted: each with who has it, in words.
+pub(crate) fn refused_wishes(
+    folders: &UserFolders,
+    home: &Home,
+    ports: &IndexMap<PortId, u16>,
+    wishes: &IndexMap<PortId, PortWish>,
+) -> Result<Vec<String>, Fault> {
+    let taken = Taken { claims: claims_of_others(folders, home)?, ours: IndexMap::new(), listeners: Listeners::now() };
+    let before = claimed(home)?;
+    let told = wishes.iter().filter_map(|(port, wish)| match (wish, before.get(port), ports.get(port)) {
+        (PortWish::Preferably(wished), _, Some(given)) | (PortWish::Any, Some(wished), Some(given))
+            if wished != given =>
+        {
+            let why = match taken.why_not(*wished)? {
+                Reason::Deployment(other) => format!("belongs to the deployment `{other}`"),
+                Reason::Ours(other) => format!("is given to {other}"),
+                Reason::Stranger(owner) => format!("is taken by {owner}"),
+                Reason::NotAllowed => "is for root only".to_owned(),
+            };
+            Some(format!("port {wished} {why}; {port} gets {given}"))
+        }
+        _ => None,
+    });
+    Ok(told.collect())
+}
+
 enum Reason {
     Deployment(String),
     Ours(PortId),

@@ -4,5 +4,5 @@
 pub mod environment;
 pub mod fake_target;
 
-pub use environment::{Output, TestEnvironment};
+pub use environment::{Output, TestEnvironment, silent};
 pub use fake_target::{FakeTarget, Moment, Thing, World};

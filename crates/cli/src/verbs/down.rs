@@ -33,8 +33,9 @@ fn agrees(existing: &Existing, arguments: &DownArguments, console: &Console) -> 
 }
 
 async fn take_down(existing: &Existing, arguments: &DownArguments, console: &Console) -> Result<(), CommandError> {
-    let Existing { name, target, .. } = existing;
+    let name = &existing.name;
     let removal = Removal { keep_data: arguments.keep_data };
+    let target = &existing.target.clone().removing(removal);
     let target = &target.clone().removing(removal);
     let lease = lease(target, "down", arguments.wait, console).await?;
     let mut journal = Journal::open(target.home().journal()).map_err(CommandError::Preflight)?;

@@ -31,6 +31,9 @@ pub(crate) fn run(
     }
     console.text(&views::plan::text(&plan, console.verbose))?;
     if !plan.steps.is_empty() {
+        for refused in target.refused_wishes(&plan).map_err(CommandError::Preflight)? {
+            console.line(&format!("  note: {refused}"))?;
+        }
         let place = manifest.parent().filter(|_| arguments.manifest.file.is_none()).unwrap_or(&manifest);
         console.tell(&format!("\nType `landfall up {}` to do this.", readable(place)));
     }

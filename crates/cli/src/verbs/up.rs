@@ -83,6 +83,9 @@ impl Up<'_> {
         }
         if !self.console.json && !plan.steps.is_empty() {
             self.console.tell(&format!("{}\n", views::plan::headline(&plan)));
+            for refused in self.target.refused_wishes(&plan).map_err(CommandError::Preflight)? {
+                self.console.tell(&format!("  note: {refused}"));
+            }
         }
         let view = ProgressView::new(self.console.json, self.console.quiet, self.console.stderr_is_terminal);
         let sink = |event: &model::RunEvent| view.show(event);

@@ -17,6 +17,7 @@ use crate::supervisor::protocol::Ask;
 use engine::ports::{FileFacts, Job, Observed, Running, Target};
 use indexmap::IndexMap;
 use model::event::Outcome;
+use model::plan::DeploymentPlan;
 use model::process_graph::PortRequest;
 use model::run_state::Made;
 use model::{DeploymentName, Fault, FaultKind, NodeId, PortId, Secret, Text};
@@ -79,6 +80,14 @@ impl LocalTarget {
     pub fn removing(mut self, removal: Removal) -> Self {
         self.removal = Some(removal);
         self
+    }
+
+    /// The ports that a plan could not grant as wished or as before, each with who has it, in words.
+    ///
+    /// # Errors
+    /// When the other deployments cannot be listed.
+    pub fn refused_wishes(&self, plan: &DeploymentPlan) -> Result<Vec<String>, Fault> {
+        ports::refused_wishes(&self.setup.folders, &self.home, &plan.ports, &plan.wishes)
     }
 
     /// The deployment's folder.

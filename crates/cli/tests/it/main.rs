@@ -1,0 +1,8 @@
+//! The command as its users use it: as a program, in an environment of its own, with real processes.
+
+mod bad_input;
+mod life;
+mod offline;
+mod small;
+mod stopped;
+mod support;
