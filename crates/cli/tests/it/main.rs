@@ -6,3 +6,4 @@ mod offline;
 mod small;
 mod stopped;
 mod support;
+mod tabpy;

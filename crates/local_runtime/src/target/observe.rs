@@ -15,10 +15,14 @@ use model::run_state::Made;
 use model::{Fault, NodeId, PortId};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
+
+/// How long a program that starts again is waited for before it is judged as it is.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Looks at everything that was made.
 pub(super) async fn observe(target: &LocalTarget, made: &IndexMap<NodeId, Made>) -> Result<Observed, Fault> {
-    let status = target.client.status(false).await?;
+    let status = status_at_rest(target, made).await?;
     let mut nodes: IndexMap<NodeId, Condition> = IndexMap::new();
     for (node, was) in made {
         let mut wrong = wrong(target, node, was, status.as_ref())?;
@@ -31,6 +35,24 @@ pub(super) async fn observe(target: &LocalTarget, made: &IndexMap<NodeId, Made>)
         nodes.insert(node.clone(), wrong.map_or(Condition::Intact, Condition::Broken));
     }
     Ok(Observed { lost_ports: lost_ports(target, made, status.as_ref())?, nodes })
+}
+
+/// What the supervisor says, once nothing that was made is just being started again: what was killed
+/// a moment ago would otherwise count as running, and fail the probes.
+async fn status_at_rest(
+    target: &LocalTarget,
+    made: &IndexMap<NodeId, Made>,
+) -> Result<Option<SupervisorStatus>, Fault> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let status = target.client.status(false).await?;
+        let is_starting =
+            |(node, program): (&NodeId, &ProgramStatus)| program.phase == Phase::Starting && made.contains_key(node);
+        if !status.as_ref().is_some_and(|status| status.programs.iter().any(is_starting)) || Instant::now() > until {
+            return Ok(status);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn wrong(
