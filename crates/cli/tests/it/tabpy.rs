@@ -123,7 +123,8 @@ fn the_real_tabpy() {
 const CLIENT: &str = "\
 import os, sys
 from tabpy.tabpy_tools.client import Client
-client = Client(os.environ['URL'])
+# It joins addresses by plain concatenation.
+client = Client(os.environ['URL'] + '/')
 client.set_credentials('analyst', os.environ['PASSWORD'])
 if sys.argv[1] == 'deploy':
     def double(numbers):
