@@ -5,6 +5,7 @@
 mod application;
 mod aws;
 mod aws_gates;
+mod aws_host;
 mod blueprints;
 mod editor_schema;
 mod hostile;

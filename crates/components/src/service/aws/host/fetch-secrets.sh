@@ -3,7 +3,7 @@
 . /usr/local/lib/landfall/aws.sh
 umask 077
 while read -r path mode arn; do
-  mkdir -p "$(dirname "$path")"
+  install -d -m 0711 "$(dirname "$path")"
   call secretsmanager -H 'Content-Type: application/x-amz-json-1.1' \
     -H 'X-Amz-Target: secretsmanager.GetSecretValue' -d "{\"SecretId\": \"$arn\"}" |
     field SecretString >"$path.new"

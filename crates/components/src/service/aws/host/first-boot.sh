@@ -6,8 +6,11 @@ status=SUCCESS
 /usr/local/lib/landfall/set-up >"$log" 2>&1 || status=FAILURE
 cat "$log"
 instance=$(metadata instance-id)
+# The body goes through a file: the standard input of a call is for its keys.
+body=$(mktemp)
 logs() {
-  call logs -H 'Content-Type: application/x-amz-json-1.1' -H "X-Amz-Target: Logs_20140328.$1" -d @- >/dev/null
+  cat >"$body"
+  call logs -H 'Content-Type: application/x-amz-json-1.1' -H "X-Amz-Target: Logs_20140328.$1" -d "@$body" >/dev/null
 }
 {
   stream="set-up/$instance"
