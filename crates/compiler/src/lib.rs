@@ -41,6 +41,7 @@ pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation,
 pub use parse::{ParsedManifest, deployment_name, parse};
 pub use realise::realise_locally;
 pub use render_aws::{
-    ExportedFile, ParameterSource, StackTemplate, TemplateSet, export_cloudformation, render_templates,
+    ExportedFile, ParameterSource, StackTemplate, TemplateSet, export_cloudformation, export_terraform,
+    render_templates,
 };
 pub use resolve::{Resolution, resolve};

@@ -6,9 +6,11 @@
 mod export;
 mod limits;
 mod split;
+mod terraform;
 mod tree;
 
 pub use export::{ExportedFile, export_cloudformation};
+pub use terraform::export_terraform;
 
 use crate::lower_to_aws::AwsDeployment;
 use indexmap::IndexMap;

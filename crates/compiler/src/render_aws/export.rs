@@ -98,7 +98,7 @@ fn readme(deployment: &AwsDeployment, templates: &TemplateSet) -> String {
 }
 
 /// What is to be put into the empty places, before the next layer.
-fn secrets(deployment: &AwsDeployment, stack: &str, out: &mut String) {
+pub(super) fn secrets(deployment: &AwsDeployment, stack: &str, out: &mut String) {
     let to_fill: Vec<&StoredSecret> = deployment
         .secrets
         .iter()

@@ -168,3 +168,39 @@ fn cloud_init_takes_the_user_data() {
         }
     }
 }
+
+/// The provider comes from the registry, or from the mirror that `LANDFALL_TERRAFORM_PLUGINS` names.
+#[test]
+fn terraform_takes_the_stacks() {
+    let Some(terraform) = tool("terraform") else { return };
+    for (name, deployment, templates) in shapes() {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("terraform-{name}"));
+        let _ = std::fs::remove_dir_all(&folder);
+        for file in compiler::export_terraform(&deployment, &templates) {
+            let path = folder.join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file.text).unwrap();
+        }
+        let in_folder = || {
+            let mut command = Command::new(&terraform);
+            command.current_dir(&folder).env_remove("TF_CLI_CONFIG_FILE");
+            command
+        };
+        let (is_good, said) = run(in_folder().args(["fmt", "-check", "-diff", "-no-color"]));
+        assert!(is_good, "{name}: {said}");
+        let mut init = in_folder();
+        init.args(["init", "-backend=false", "-input=false", "-no-color"]);
+        if let Some(mirror) = std::env::var_os("LANDFALL_TERRAFORM_PLUGINS") {
+            let mut option = std::ffi::OsString::from("-plugin-dir=");
+            option.push(mirror);
+            init.arg(option);
+        }
+        let (is_there, said) = run(&mut init);
+        if !is_there {
+            let _ = writeln!(std::io::stderr(), "skipped: terraform has no provider for AWS: {}", said.trim());
+            return;
+        }
+        let (is_good, said) = run(in_folder().args(["validate", "-no-color"]));
+        assert!(is_good, "{name}: {said}");
+    }
+}
