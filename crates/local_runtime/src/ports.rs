@@ -97,7 +97,7 @@ pub(crate) fn refused_wishes(
     let before = claimed(home)?;
     let told = wishes.iter().filter_map(|(port, wish)| match (wish, before.get(port), ports.get(port)) {
         (PortWish::Preferably(wished), _, Some(given)) | (PortWish::Any, Some(wished), Some(given))
-            if wished != given =>
+            if wished != given && before.get(port) != Some(given) =>
         {
             let why = match taken.why_not(*wished)? {
                 Reason::Deployment(other) => format!("belongs to the deployment `{other}`"),

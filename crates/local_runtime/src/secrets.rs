@@ -143,7 +143,7 @@ impl Secrets<'_> {
     }
 
     /// Reads a given secret; the second half is a warning.
-    fn given(&self, node: &NodeId, source: &SecretSource) -> Result<(Secret, Option<String>), Fault> {
+    pub(crate) fn given(&self, node: &NodeId, source: &SecretSource) -> Result<(Secret, Option<String>), Fault> {
         let operation = format!("reading the secret {node}");
         let refuse =
             |cause: String, help: String| Err(Fault::new(FaultKind::NeedsPerson, &operation, cause).help(help));

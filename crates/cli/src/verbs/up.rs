@@ -81,6 +81,7 @@ impl Up<'_> {
         if is_settled(&plan, journal.state()) {
             return Ok(0);
         }
+        self.target.preflight(&plan).await.map_err(CommandError::Preflight)?;
         if !self.console.json && !plan.steps.is_empty() {
             self.console.tell(&format!("{}\n", views::plan::headline(&plan)));
             for refused in self.target.refused_wishes(&plan).map_err(CommandError::Preflight)? {

@@ -3,6 +3,7 @@
 mod fill;
 mod observe;
 mod perform;
+mod preflight;
 
 use crate::Variables;
 use crate::disk;
