@@ -4,13 +4,20 @@
 //! a host in an account. Lowering reads that graph and adds what an account needs around it. Components meet through
 //! typed exports only: [`NetworkInAws`], [`BackendInAws`], secrets by the node whose value they hold.
 
+mod codes;
 mod foundation;
 mod naming;
+mod rule;
 mod tags;
+mod ways;
 
+pub use codes::CODES;
+pub(crate) use codes::{AWS001, AWS002, AWS003, AWS004, AWS005, AWS006};
 pub use foundation::AlarmSpec;
 pub use naming::pascal;
+pub use rule::{IpVersion, Other, Rule};
 pub(crate) use tags::tag_list;
+pub use ways::{Party, StatedWay, WayStated};
 
 use indexmap::IndexMap;
 use model::cfn::types::{
@@ -94,43 +101,6 @@ pub struct BackendInAws {
     pub port: u16,
 }
 
-/// A way that the manifest states, by the names that a proof of the resources gives to its ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WayStated {
-    /// Who comes.
-    pub from: Party,
-    /// Where to: `WebBalancer:443`, `internet`, `service:s3`.
-    pub to: String,
-    /// The line that states it.
-    pub because: ManifestPath,
-}
-
-/// A way that the manifest states between two ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatedWay {
-    /// Who comes: a logical id, or `internet`.
-    pub from: String,
-    /// Where to: `WebBalancer:443`, `internet-v4`, `service:s3`.
-    pub to: String,
-    /// Whether it must be open; otherwise it may be.
-    pub is_open: bool,
-    /// The line that states it.
-    pub because: ManifestPath,
-}
-
-/// Who comes on a way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Party {
-    /// The internet and everything in the network.
-    Everybody,
-    /// The internet, or a part of it.
-    Internet,
-    /// Everything in the network.
-    Network,
-    /// One resource.
-    Resource(String),
-}
-
 /// What has been lowered so far.
 #[derive(Debug, Default)]
 pub struct AwsGraph {
@@ -152,58 +122,6 @@ pub struct AwsGraph {
     topic: Option<Ref<Topic>>,
 }
 
-/// What cannot be lowered.
-pub const CODES: &[&FindingCode] = &[&AWS001, &AWS002, &AWS003, &AWS004, &AWS005, &AWS006];
-
-macro_rules! code {
-    ($name:ident, $title:literal, $explanation:literal) => {
-        pub(crate) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: model::Severity::Error,
-        };
-    };
-}
-
-code!(
-    AWS001,
-    "a service that an account cannot run yet",
-    "Hosts in an account run programs of a Python environment or programs that their system brings. A `source` folder is \
-     not brought to them yet. Put the program into a Python package, or run the service on this machine."
-);
-code!(
-    AWS002,
-    "a service needs what its network does not let it reach",
-    "A host installs Python packages from the internet and asks services of AWS for its secrets. A network with \
-     `egress: endpoints` reaches the services of AWS alone, one with `egress: none` reaches nothing."
-);
-code!(
-    AWS003,
-    "a reference from one host to another",
-    "A service on a host refers to an address or port of another component. In an account they run on different hosts, \
-     and the way between them is not opened by a reference."
-);
-code!(
-    AWS004,
-    "a block of addresses that cannot be divided",
-    "A network in an account has a private IPv4 block with a prefix from /16 to /23. It is divided into a public, a \
-     private and an isolated part of equal size, each with room for eight zones, so that a zone more moves no subnet."
-);
-code!(
-    AWS005,
-    "a file that a host cannot be given",
-    "What is written on a host before it starts is part of its user data, which AWS limits to 16 KiB; a file with \
-     secrets is kept as a secret, which holds at most 64 KiB."
-);
-
-code!(
-    AWS006,
-    "a load balancer without two zones",
-    "AWS puts a load balancer into two availability zones at least, so that it survives the loss of one. Its network \
-     needs subnets in two zones: public ones for `exposure: internet`, private ones for `exposure: internal`."
-);
-
 /// What a component sees while it is lowered.
 pub struct AwsContext<'a> {
     /// Its own name.
@@ -218,29 +136,6 @@ pub struct AwsContext<'a> {
     pub aws: &'a mut AwsGraph,
     /// What cannot be lowered.
     pub findings: &'a mut Findings,
-}
-
-impl AwsGraph {
-    /// Each way that the manifest states, between single ends.
-    #[must_use]
-    pub fn stated(&self) -> Vec<StatedWay> {
-        let mut stated = Vec::new();
-        for WayStated { from, to, because } in &self.ways_stated {
-            let inside = self.interfaces.iter().filter(|id| !to.starts_with(&format!("{id}:"))).cloned();
-            let internet = || ("internet".to_owned(), true);
-            // What else is in the network may come, if its own rules let it out.
-            let inside = inside.map(|id| (id, false));
-            let from: Vec<(String, bool)> = match from {
-                Party::Everybody => inside.chain([internet()]).collect(),
-                Party::Internet => vec![internet()],
-                Party::Network => inside.collect(),
-                Party::Resource(id) => vec![(id.clone(), true)],
-            };
-            let way = |(from, is_open)| StatedWay { from, to: to.clone(), is_open, because: because.clone() };
-            stated.extend(from.into_iter().map(way));
-        }
-        stated
-    }
 }
 
 impl AwsContext<'_> {
@@ -483,54 +378,3 @@ impl AwsContext<'_> {
 
 /// How long logs are kept. A year is what auditors ask for.
 const LOG_RETENTION_DAYS: u32 = 365;
-
-/// One rule of a group of interfaces; there is one because a line of the manifest says so.
-#[derive(Debug)]
-pub struct Rule<'a> {
-    /// The group that gets the rule.
-    pub group: &'a Ref<SecurityGroup>,
-    /// Who may come, or where it may go.
-    pub other: Other<'a>,
-    /// The port over TCP.
-    pub port: u16,
-    /// What it is for.
-    pub about: String,
-    /// The line of the manifest.
-    pub because: &'a ManifestPath,
-}
-
-/// The other side of a rule.
-#[derive(Debug, Clone)]
-pub enum Other<'a> {
-    /// Other interfaces.
-    Group(&'a Ref<SecurityGroup>),
-    /// A block of addresses.
-    Block(Value, IpVersion),
-}
-
-/// Which addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IpVersion {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Rule<'_> {
-    fn properties(&self, group_key: &str) -> Value {
-        let mut entries = vec![
-            ("GroupId".to_owned(), self.group.value()),
-            ("IpProtocol".to_owned(), Value::text("tcp")),
-            ("FromPort".to_owned(), Value::from(self.port)),
-            ("ToPort".to_owned(), Value::from(self.port)),
-        ];
-        entries.push(match &self.other {
-            Other::Group(group) => (group_key.to_owned(), group.value()),
-            Other::Block(block, IpVersion::V4) => ("CidrIp".to_owned(), block.clone()),
-            Other::Block(block, IpVersion::V6) => ("CidrIpv6".to_owned(), block.clone()),
-        });
-        entries.push(("Description".to_owned(), Value::text(self.about.clone())));
-        Value::map(entries)
-    }
-}

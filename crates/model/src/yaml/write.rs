@@ -256,7 +256,7 @@ mod tests {
         Empty: []
         # why
         # so
-        On: 'on'
+        'On': 'on'
         Script: |
           #!/bin/bash
 

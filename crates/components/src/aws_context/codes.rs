@@ -1,0 +1,55 @@
+//! What cannot be lowered, and why.
+
+use model::FindingCode;
+
+/// What cannot be lowered.
+pub const CODES: &[&FindingCode] = &[&AWS001, &AWS002, &AWS003, &AWS004, &AWS005, &AWS006];
+
+macro_rules! code {
+    ($name:ident, $title:literal, $explanation:literal) => {
+        pub(crate) const $name: FindingCode = FindingCode {
+            code: stringify!($name),
+            title: $title,
+            explanation: $explanation,
+            severity: model::Severity::Error,
+        };
+    };
+}
+
+code!(
+    AWS001,
+    "a service that an account cannot run yet",
+    "Hosts in an account run programs of a Python environment or programs that their system brings. A `source` folder is \
+     not brought to them yet. Put the program into a Python package, or run the service on this machine."
+);
+code!(
+    AWS002,
+    "a service needs what its network does not let it reach",
+    "A host installs Python packages from the internet and asks services of AWS for its secrets. A network with \
+     `egress: endpoints` reaches the services of AWS alone, one with `egress: none` reaches nothing."
+);
+code!(
+    AWS003,
+    "a reference from one host to another",
+    "A service on a host refers to an address or port of another component. In an account they run on different hosts, \
+     and the way between them is not opened by a reference."
+);
+code!(
+    AWS004,
+    "a block of addresses that cannot be divided",
+    "A network in an account has a private IPv4 block with a prefix from /16 to /23. It is divided into a public, a \
+     private and an isolated part of equal size, each with room for eight zones, so that a zone more moves no subnet."
+);
+code!(
+    AWS005,
+    "a file that a host cannot be given",
+    "What is written on a host before it starts is part of its user data, which AWS limits to 16 KiB; a file with \
+     secrets is kept as a secret, which holds at most 64 KiB."
+);
+
+code!(
+    AWS006,
+    "a load balancer without two zones",
+    "AWS puts a load balancer into two availability zones at least, so that it survives the loss of one. Its network \
+     needs subnets in two zones: public ones for `exposure: internet`, private ones for `exposure: internal`."
+);
