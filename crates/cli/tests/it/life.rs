@@ -309,7 +309,7 @@ fn a_port_of_a_stranger_is_not_taken() {
     let port = stranger.local_addr().expect("an address").port();
     let small = Small::new();
     small.edit("port: any", &format!("port: {port}"));
-    let said = small.up();
+    let said = small.up_output();
     let all = format!("{}{}", said.stdout, said.stderr);
     assert!(all.contains(&port.to_string()), "the wish that was not granted is told: {all}");
     let plan = document(&small.run(&["plan", "--json"]).expect_code(0));
@@ -341,7 +341,8 @@ fn down_leaves_nothing_and_says_what_it_keeps() {
     let small = Small::new();
     let before = files(&small.path(""));
     small.up();
-    let said = small.down();
+    let said = small.run(&["down", "--yes"]).expect_code(0);
+    small.assert_gone();
     assert!(said.stdout.contains("kept") && said.stdout.contains("authority"), "{}", said.stdout);
     let kept: Vec<_> = files(&small.path("")).into_iter().filter(|path| !before.contains(path)).collect();
     for path in kept {

@@ -17,7 +17,7 @@ fn heal(small: &Small) {
     small.up();
     assert_one_of_each(small);
     let _ = small.run(&["verify", "--gentle"]).expect_code(0);
-    let again = small.up();
+    let again = small.up_output();
     assert!(again.stdout.starts_with("Nothing to do"), "{}", again.stdout);
 }
 
@@ -428,7 +428,7 @@ fn a_secret_that_was_not_given_stops_it_before_anything_is_made() {
     let mut command = small.command(&["up"]);
     assert!(command.env("SMALL_TOKEN", "opened by this").output().expect("the command").status.success());
     // What is kept needs no giving again.
-    let again = small.up();
+    let again = small.up_output();
     assert!(again.stdout.starts_with("Nothing to do"), "{}", again.stdout);
     small.down();
 }
@@ -459,7 +459,7 @@ fn output_that_nobody_reads_does_not_stop_it() {
     drop((up.stdout.take(), up.stderr.take()));
     let status = eventually("it ends", Duration::from_secs(30), || up.try_wait().expect("a child"));
     assert_eq!(status.code(), Some(0));
-    let again = small.up();
+    let again = small.up_output();
     assert!(again.stdout.starts_with("Nothing to do"), "{}", again.stdout);
     small.down();
 }

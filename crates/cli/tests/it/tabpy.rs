@@ -223,7 +223,7 @@ threads = [threading.Thread(target=wedge) for _ in range((os.cpu_count() or 1) +
 fn a_second_user_changes_nothing_for_the_first(tabpy: &mut TabPy) {
     let before = tabpy.password.clone();
     tabpy.machine.write("users.yaml", "users: [analyst, boss]\n");
-    tabpy.up(&["--values", "users.yaml"], 0);
+    let _ = tabpy.up(&["--values", "users.yaml"], 0);
     assert_eq!(tabpy.password, before);
     let boss = tabpy.output("tabpy.users.boss.password");
     assert!(boss.len() >= 20 && boss != before, "{boss}");
