@@ -7,12 +7,12 @@ use crate::schema::{Definitions, Schemas};
 use crate::section::{entries, shaped_entries, typed, unreadable};
 use crate::shape::Shape;
 use crate::substitute::Uses;
-use components::component::{ErasedComponent, ValidComponent};
+use components::component::{ErasedComponent, Need, ValidComponent};
 use components::context::ValidationContext;
 use components::probes::{self, ProbeContext, ProbeSpec};
 use components::registry;
 use indexmap::IndexMap;
-use model::{ComponentName, Finding, Findings, ManifestPath, Place};
+use model::{ComponentName, Finding, Findings, ManifestPath, Place, Segment};
 use serde_json::{Map, Value};
 
 /// A component on its way: its name is known, the rest as far as it makes sense.
@@ -22,6 +22,8 @@ pub(crate) struct Draft {
     pub(crate) said: Value,
     pub(crate) name: Option<ComponentName>,
     pub(crate) valid: Option<ValidComponent>,
+    /// What it needs, as far as that can be read: known of components that are not valid, too.
+    pub(crate) needs: Vec<Need>,
 }
 
 /// What checking components needs.
@@ -105,14 +107,49 @@ impl ComponentStage<'_> {
         }
         let kind = self.kind(&mut said, at, findings);
         let mut valid = None;
+        let mut needs = Vec::new();
         if let Some((kind, schema)) = kind.and_then(|kind| Some((kind, schemas.get(kind.kind())?))) {
-            let mut shape = Shape::new(definitions, self.uses, findings);
-            let fits = shape.check(&mut said, schema, at) && !self.uses.has_lost(at);
-            if let Some(name) = valid_name.as_ref().filter(|_| fits) {
-                valid = self.validate(kind, name, said.clone(), at, findings);
+            let before = findings.len();
+            let fits = Shape::new(definitions, self.uses, findings).check(&mut said, schema, at);
+            if let Some(name) = valid_name.as_ref().filter(|_| !self.uses.has_lost(at)) {
+                if fits {
+                    valid = self.validate(kind, name, said.clone(), at, findings);
+                    needs = valid.as_ref().map(ValidComponent::requires).unwrap_or_default();
+                } else {
+                    let wrong = findings.iter().skip(before).map(|finding| finding.place.clone()).collect::<Vec<_>>();
+                    needs = self.needs_of_the_rest(kind, name, &said, at, &wrong, findings);
+                }
             }
         }
-        Draft { at: at.clone(), kind, said, name: valid_name, valid }
+        Draft { at: at.clone(), kind, said, name: valid_name, valid, needs }
+    }
+
+    /// A component with mistakes in its shape is looked at without them, so that one pass finds the
+    /// others too. Only what is wrong with a single value is told: anything else may come of what was left out.
+    fn needs_of_the_rest(
+        &self,
+        kind: &dyn ErasedComponent,
+        name: &ComponentName,
+        said: &Value,
+        at: &ManifestPath,
+        wrong: &[Place],
+        findings: &mut Findings,
+    ) -> Vec<Need> {
+        let Some(rest) = without(said, at, wrong) else { return Vec::new() };
+        let mut found = Findings::new();
+        let valid = self.validate(kind, name, rest.clone(), at, &mut found);
+        for finding in found.iter().filter(|finding| finding.code != &codes::UNREADABLE_VALUE) {
+            let is_about_one_value = match &finding.place {
+                Place::Value(path) => below(path, at)
+                    .and_then(|segments| segments.iter().try_fold(&rest, |value, segment| step(value, segment)))
+                    .is_some_and(|value| !value.is_object() && !value.is_array()),
+                _ => false,
+            };
+            if is_about_one_value {
+                findings.push(finding.clone());
+            }
+        }
+        valid.as_ref().map(ValidComponent::requires).unwrap_or_default()
     }
 
     /// Takes `kind` out of what was said.
@@ -174,4 +211,41 @@ impl ComponentStage<'_> {
             }
         }
     }
+}
+
+/// The part of a path that leads on from another one.
+fn below<'p>(path: &'p ManifestPath, at: &ManifestPath) -> Option<&'p [Segment]> {
+    path.segments().strip_prefix(at.segments())
+}
+
+fn step<'v>(value: &'v Value, segment: &Segment) -> Option<&'v Value> {
+    match segment {
+        Segment::Key(key) => value.get(key),
+        Segment::Index(index) => value.get(index),
+    }
+}
+
+/// What was said without what stands at these places; none when that is the whole.
+fn without(said: &Value, at: &ManifestPath, places: &[Place]) -> Option<Value> {
+    let mut rest = said.clone();
+    // The last first, so that positions in lists stay what they are.
+    for place in places.iter().rev() {
+        let (Place::Key(path) | Place::Value(path)) = place else { return None };
+        let (last, parents) = below(path, at)?.split_last()?;
+        let parent = parents.iter().try_fold(&mut rest, |value, segment| match segment {
+            Segment::Key(key) => value.get_mut(key),
+            Segment::Index(index) => value.get_mut(index),
+        });
+        match (parent, last) {
+            (Some(Value::Object(entries)), Segment::Key(key)) => {
+                entries.shift_remove(key);
+            }
+            (Some(Value::Array(items)), Segment::Index(index)) if *index < items.len() => {
+                items.remove(*index);
+            }
+            // It went with what it lay in.
+            _ => {}
+        }
+    }
+    Some(rest)
 }

@@ -32,9 +32,9 @@ pub(crate) fn in_order(drafts: &IndexMap<String, Draft>, findings: &mut Findings
     let mut edges: IndexMap<&str, Vec<(String, ManifestPath)>> = IndexMap::new();
     for (name, draft) in drafts {
         let mut needs = Vec::new();
-        for need in draft.valid.iter().flat_map(ValidComponent::requires) {
-            check_need(&need, drafts, findings);
-            needs.push((need.component.to_string(), need.at));
+        for need in &draft.needs {
+            check_need(need, drafts, findings);
+            needs.push((need.component.to_string(), need.at.clone()));
         }
         for other in reference::components(&draft.said) {
             if needs.iter().all(|(known, _)| *known != other) {
@@ -94,7 +94,8 @@ fn circle_finding(circle: &[String], edges: &IndexMap<&str, Vec<(String, Manifes
 pub(crate) fn finish(mut drafts: IndexMap<String, Draft>, order: &[String]) -> Vec<Component> {
     let mut components = Vec::new();
     for name in order {
-        let Some(Draft { at, kind: Some(kind), said, name: Some(name), valid: Some(valid) }) = drafts.swap_remove(name)
+        let Some(Draft { at, kind: Some(kind), said, name: Some(name), valid: Some(valid), .. }) =
+            drafts.swap_remove(name)
         else {
             continue;
         };
