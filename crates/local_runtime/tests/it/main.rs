@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod cut_off;
 mod disk_full;
 mod edge;
 mod files;
