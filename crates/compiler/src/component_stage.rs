@@ -114,42 +114,52 @@ impl ComponentStage<'_> {
             if let Some(name) = valid_name.as_ref().filter(|_| !self.uses.has_lost(at)) {
                 if fits {
                     valid = self.validate(kind, name, said.clone(), at, findings);
-                    needs = valid.as_ref().map(ValidComponent::requires).unwrap_or_default();
-                } else {
-                    let wrong = findings.iter().skip(before).map(|finding| finding.place.clone()).collect::<Vec<_>>();
-                    needs = self.needs_of_the_rest(kind, name, &said, at, &wrong, findings);
                 }
+                needs = match &valid {
+                    Some(valid) => valid.requires(),
+                    None => self.needs_of_the_rest(kind, name, &said, at, before, findings),
+                };
             }
         }
         Draft { at: at.clone(), kind, said, name: valid_name, valid, needs }
     }
 
-    /// A component with mistakes in its shape is looked at without them, so that one pass finds the
-    /// others too. Only what is wrong with a single value is told: anything else may come of what was left out.
+    /// A component with mistakes is looked at without them, so that one pass finds the others too. Only
+    /// what is wrong with a single value is told: anything else may come of what was left out.
+    /// Its findings so far are those from `before` on.
     fn needs_of_the_rest(
         &self,
         kind: &dyn ErasedComponent,
         name: &ComponentName,
         said: &Value,
         at: &ManifestPath,
-        wrong: &[Place],
+        before: usize,
         findings: &mut Findings,
     ) -> Vec<Need> {
-        let Some(rest) = without(said, at, wrong) else { return Vec::new() };
-        let mut found = Findings::new();
-        let valid = self.validate(kind, name, rest.clone(), at, &mut found);
-        for finding in found.iter().filter(|finding| finding.code != &codes::UNREADABLE_VALUE) {
-            let is_about_one_value = match &finding.place {
+        // Mistakes come in layers: of shape, then of meaning.
+        for _ in 0..2 {
+            let wrong: Vec<Place> = findings.iter().skip(before).map(|finding| finding.place.clone()).collect();
+            let Some(rest) = without(said, at, &wrong) else { break };
+            let mut found = Findings::new();
+            let valid = self.validate(kind, name, rest.clone(), at, &mut found);
+            let is_about_one_value = |finding: &&Finding| match &finding.place {
+                Place::Value(path) if wrong.iter().any(|other| is_close(path, other, at)) => false,
                 Place::Value(path) => below(path, at)
                     .and_then(|segments| segments.iter().try_fold(&rest, |value, segment| step(value, segment)))
                     .is_some_and(|value| !value.is_object() && !value.is_array()),
                 _ => false,
             };
-            if is_about_one_value {
-                findings.push(finding.clone());
+            for finding in found.iter().filter(is_about_one_value) {
+                let is_known = findings.iter().any(|known| known == finding);
+                if finding.code != &codes::UNREADABLE_VALUE && !is_known {
+                    findings.push(finding.clone());
+                }
+            }
+            if let Some(valid) = valid {
+                return valid.requires();
             }
         }
-        valid.as_ref().map(ValidComponent::requires).unwrap_or_default()
+        Vec::new()
     }
 
     /// Takes `kind` out of what was said.
@@ -222,6 +232,17 @@ fn step<'v>(value: &'v Value, segment: &Segment) -> Option<&'v Value> {
     match segment {
         Segment::Key(key) => value.get(key),
         Segment::Index(index) => value.get(index),
+    }
+}
+
+/// Whether a path and a place lie in the same part of a component, as `files.NAME`.
+fn is_close(path: &ManifestPath, place: &Place, at: &ManifestPath) -> bool {
+    let (Place::Key(other) | Place::Value(other)) = place else { return false };
+    match (below(path, at), below(other, at)) {
+        (Some([first, second, ..]), Some([other_first, other_second, ..])) => {
+            first == other_first && second == other_second
+        }
+        _ => false,
     }
 }
 
