@@ -68,6 +68,8 @@ pub(crate) enum Verb {
     Doctor,
     /// Prove from a CloudFormation template who can reach whom
     Prove(ProveArguments),
+    /// Write the deployment as CloudFormation templates with a README that deploys them by hand
+    Export(ExportArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -161,6 +163,8 @@ pub(crate) enum Emit {
     Application,
     /// The graph of local processes
     Processes,
+    /// The CloudFormation templates, for an environment in AWS
+    Templates,
 }
 
 #[derive(Debug, Args)]
@@ -297,4 +301,22 @@ pub(crate) enum ProofFormat {
     Sarif,
     /// A picture of the matrix
     Svg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The directory to write to
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+    /// The form of the files
+    #[arg(long, value_enum, value_name = "FORM", default_value = "cloudformation")]
+    pub(crate) format: ExportFormat,
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Templates in YAML, one a layer
+    Cloudformation,
 }

@@ -81,6 +81,7 @@ fn dispatch(verb: Verb, surroundings: &Surroundings, console: &Console) -> Resul
         Verb::Schema => console.document(&compiler::json_schema()),
         Verb::Doctor => verbs::doctor::run(console),
         Verb::Prove(arguments) => verbs::prove::run(&arguments, console),
+        Verb::Export(arguments) => verbs::export::run(&arguments, surroundings, console),
         Verb::Completions { shell } => verbs::completions::run(shell, console),
         Verb::Version => verbs::version::run(console),
         Verb::Reference => verbs::reference::run(console),

@@ -5,7 +5,7 @@ use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::files::FilesBeside;
 use crate::surroundings::{Surroundings, readable};
-use compiler::{Application, Compilation, Options, Target, ValuesFile};
+use compiler::{Application, AwsDeployment, Compilation, Options, Target, TemplateSet, ValuesFile};
 use model::{Fault, FaultKind};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,8 @@ pub(crate) struct Project {
     pub(crate) manifest: PathBuf,
     /// What came of it.
     pub(crate) compilation: Compilation,
+    /// The resources and templates, for an environment in AWS.
+    pub(crate) lowered: Option<(AwsDeployment, TemplateSet)>,
 }
 
 impl Project {
@@ -38,13 +40,14 @@ impl Project {
             today: Surroundings::today(),
             files: &files,
         };
-        let compilation = compiler::compile(&readable(&manifest), &bytes, &options);
-        Ok(Self { manifest, compilation })
+        let mut compilation = compiler::compile(&readable(&manifest), &bytes, &options);
+        let lowered = lower(&mut compilation);
+        Ok(Self { manifest, compilation, lowered })
     }
 
     /// The application, when the manifest makes sense; warnings are told on the way.
     pub(crate) fn application(self, console: &Console) -> Result<(PathBuf, Application), CommandError> {
-        let Self { manifest, compilation } = self;
+        let Self { manifest, compilation, .. } = self;
         let Compilation { application, findings, sources, .. } = compilation;
         match application {
             Some(application) => {
@@ -57,6 +60,22 @@ impl Project {
             None => Err(CommandError::Findings(findings, Box::new(sources))),
         }
     }
+}
+
+/// Lowers an application that is for an account. What cannot run there makes the manifest invalid.
+fn lower(compilation: &mut Compilation) -> Option<(AwsDeployment, TemplateSet)> {
+    let application =
+        compilation.application.as_ref().filter(|application| application.environment.target == Target::Aws)?;
+    let deployment = compiler::lower_to_aws(application, &mut compilation.findings);
+    let lowered = deployment.map(|deployment| {
+        let templates = compiler::render_templates(&deployment, &mut compilation.findings);
+        (deployment, templates)
+    });
+    if compilation.findings.has_errors() {
+        compilation.application = None;
+        return None;
+    }
+    lowered
 }
 
 /// Refuses what this build cannot do yet, instead of doing something else.

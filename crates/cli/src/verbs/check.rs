@@ -7,19 +7,21 @@ use crate::project::Project;
 use crate::surroundings::{Surroundings, readable};
 use crate::verbs::version::VERSION;
 use crate::views::findings::{count, stdout_style};
-use compiler::report;
+use compiler::{AwsDeployment, TemplateSet, report};
 
 pub(crate) fn run(
     arguments: &CheckArguments,
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let project = Project::load(&arguments.manifest, surroundings)?;
+    let mut project = Project::load(&arguments.manifest, surroundings)?;
     if let Some(emit) = arguments.emit {
+        let project_lowered = project.lowered.take();
         let (_, application) = project.application(console)?;
         return match emit {
             Emit::Application => console.document(&application.to_json()),
             Emit::Processes => console.document(&compiler::realise_locally(&application)),
+            Emit::Templates => templates(project_lowered, console),
         };
     }
     let shown = readable(&project.manifest);
@@ -46,4 +48,18 @@ pub(crate) fn run(
         Some(_) if arguments.strict && !findings.is_empty() => Err(CommandError::Strict),
         Some(_) => Ok(()),
     }
+}
+
+/// The templates as one stream of YAML documents.
+fn templates(lowered: Option<(AwsDeployment, TemplateSet)>, console: &Console) -> Result<(), CommandError> {
+    let Some((_, templates)) = lowered else {
+        return Err(CommandError::usage(
+            "this environment is on this machine",
+            "name one with `target: aws`: -e production",
+        ));
+    };
+    for stack in &templates.stacks {
+        console.text(&format!("--- # {}\n{}", stack.name, stack.text))?;
+    }
+    Ok(())
 }
