@@ -17,7 +17,7 @@ const FORBIDDEN: [(&str, &str, &str); 7] = [
     ("/ro", "ot/.", "a path of a development machine"),
     ("todo", "!(", "unfinished work"),
     ("unimplemented", "!(", "unfinished work"),
-    ("#[ign", "ore", "a test that nobody runs"),
+    ("#[ign", "ore]", "a test that nobody runs, without a reason"),
     ("FIX", "ME", "a note to oneself: do it, or open an issue"),
 ];
 

@@ -21,7 +21,7 @@ pub(crate) const ALL: &[Blueprint] = &[Blueprint {
     name: "tabpy",
     about: "TabPy, Tableau's Python server, behind HTTPS with authentication",
     files: files!(
-        "tabpy": "landfall.yaml", "files/constraints.txt", "files/launch.py", "files/passwords.txt", "files/tabpy.conf"
+        "tabpy": "README.md", "landfall.yaml", "files/constraints.txt", "files/launch.py", "files/passwords.txt", "files/tabpy.conf"
     ),
 }];
 

@@ -163,11 +163,11 @@ impl PlainProgress {
                 self.steps.begun.insert(step.clone(), Instant::now());
                 self.told.insert(step.clone(), Instant::now());
             }
-            Event::StepProgress { step, message, .. } => {
-                if self.told.get(step).is_none_or(|told| told.elapsed() >= QUIET_SPELL) {
-                    self.told.insert(step.clone(), Instant::now());
-                    anstream::eprintln!("  … {:<28} {}", self.steps.name(step), first_line(message));
-                }
+            Event::StepProgress { step, message, .. }
+                if self.told.get(step).is_none_or(|told| told.elapsed() >= QUIET_SPELL) =>
+            {
+                self.told.insert(step.clone(), Instant::now());
+                anstream::eprintln!("  … {:<28} {}", self.steps.name(step), first_line(message));
             }
             Event::StepSucceeded { step, outcome } => {
                 anstream::eprintln!("{}", self.steps.finished(step, &outcome.summary));
