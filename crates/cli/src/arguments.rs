@@ -68,7 +68,7 @@ pub(crate) enum Verb {
     Doctor,
     /// Prove from a CloudFormation template who can reach whom
     Prove(ProveArguments),
-    /// Write the deployment as CloudFormation templates with a README that deploys them by hand
+    /// Write an environment in AWS as templates with a README that deploys them by hand
     Export(ExportArguments),
     /// Print a completion script for a shell
     Completions {
@@ -319,4 +319,6 @@ pub(crate) struct ExportArguments {
 pub(crate) enum ExportFormat {
     /// Templates in YAML, one a layer
     Cloudformation,
+    /// The same templates as stacks of a Terraform configuration
+    Terraform,
 }

@@ -2,7 +2,7 @@
 
 use analysis::reachability::{Options, Status, prove_graph};
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Applications of edge, service and database, each with groups of its own; four resources for an interface.
 fn template(interfaces: usize) -> String {
@@ -50,7 +50,7 @@ fn template(interfaces: usize) -> String {
     out
 }
 
-fn measure(interfaces: usize) -> Duration {
+fn measure(interfaces: usize) {
     let text = template(interfaces);
     let start = Instant::now();
     let template = model::cfn::read("large.yaml", &text, &mut model::Findings::new()).unwrap();
@@ -67,19 +67,14 @@ fn measure(interfaces: usize) -> Duration {
     assert_eq!(report.status("C2", "C1:8001"), Some(Status::Unreachable));
     assert_eq!(report.status("internet-v4", "C0:8000"), Some(Status::Reachable));
     assert_eq!(report.status("internet-v4", "C1:8001"), Some(Status::Unreachable));
-    taken
 }
 
-#[test]
-fn hundreds_of_interfaces_take_no_time() {
-    // Generous, since tests run without optimisation and beside others.
-    assert!(measure(300) < Duration::from_secs(20));
-}
+/// An optimised build also shows how the time grows.
+const SIZES: &[usize] = if cfg!(debug_assertions) { &[300] } else { &[300, 1000, 2000, 5000] };
 
 #[test]
-#[ignore = "a figure, not a test: takes seconds and is meant for an optimised build"]
-fn thousands_of_interfaces() {
-    for interfaces in [300, 1000, 2000, 5000] {
-        measure(interfaces);
+fn large_networks_are_proved() {
+    for interfaces in SIZES {
+        measure(*interfaces);
     }
 }

@@ -14,7 +14,6 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let ExportFormat::Cloudformation = arguments.format;
     let mut project = Project::load(&arguments.manifest, surroundings)?;
     let lowered = project.lowered.take();
     let (_, application) = project.application(console)?;
@@ -25,7 +24,10 @@ pub(crate) fn run(
             "name an environment with `target: aws`: -e production",
         ));
     };
-    let files = compiler::export_cloudformation(&deployment, &templates);
+    let files = match arguments.format {
+        ExportFormat::Cloudformation => compiler::export_cloudformation(&deployment, &templates),
+        ExportFormat::Terraform => compiler::export_terraform(&deployment, &templates),
+    };
     for file in &files {
         write(&arguments.directory.join(&file.path), &file.text)?;
     }

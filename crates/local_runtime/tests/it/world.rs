@@ -60,7 +60,7 @@ impl World {
     }
 
     pub(crate) fn open(&self, name: &str, manifest: &Path) -> Result<LocalTarget, Fault> {
-        let arguments = ["supervisor_process", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
+        let arguments = ["supervisor_process", "--exact", "--nocapture", "--test-threads=1"];
         LocalTarget::open(Setup {
             folders: self.folders(),
             deployment: DeploymentName::new(name).unwrap(),
