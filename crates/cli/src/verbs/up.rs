@@ -17,7 +17,7 @@ use engine::{Ending, Journal, Options, Request, SystemClock, is_settled, propose
 use local_runtime::{LocalTarget, Removal, authority_certificate};
 use model::process_graph::NodeSpec;
 use model::run_state::RunState;
-use model::{Fault, FaultKind, ProcessGraph};
+use model::{DeploymentPlan, Fault, FaultKind, ProcessGraph};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -71,30 +71,53 @@ impl Up<'_> {
 
     /// Plans and runs; returns the number of steps.
     async fn converge(&self, journal: &mut Journal) -> Result<usize, CommandError> {
+        let mut plan = self.propose(journal).await?;
+        if is_settled(&plan, journal.state()) {
+            return Ok(0);
+        }
+        self.target.preflight(&plan).await.map_err(CommandError::Preflight)?;
+        let view = ProgressView::new(self.console.json, self.console.quiet, self.console.stderr_is_terminal);
+        let sink = |event: &model::RunEvent| view.show(event);
+        let mut options = Options::new(&SystemClock, &sink);
+        options.interrupt = interrupt::listen().map_err(CommandError::from)?;
+        let mut steps = 0;
+        loop {
+            self.announce(&plan)?;
+            let report = run_plan(&plan, &self.target, journal, &options).await.map_err(CommandError::Fault)?;
+            steps += report.succeeded.len();
+            if report.ending == Ending::Failed {
+                // A stranger may take a port between the plan and the step that listens on it. Where
+                // any number will do, another plan has another one.
+                let again = self.propose(journal).await?;
+                if again.ports != plan.ports {
+                    plan = again;
+                    continue;
+                }
+            }
+            conclude_run(report.ending, report.failed)?;
+            return Ok(steps);
+        }
+    }
+
+    async fn propose(&self, journal: &Journal) -> Result<DeploymentPlan, CommandError> {
         let request = Request {
             deployment: &self.application.name,
             environment: &self.application.environment.name,
             manifest: &self.application.digest,
             desired: Some(&self.graph),
         };
-        let plan = propose(&request, journal.state(), &self.target).await.map_err(CommandError::Preflight)?;
-        if is_settled(&plan, journal.state()) {
-            return Ok(0);
+        propose(&request, journal.state(), &self.target).await.map_err(CommandError::Preflight)
+    }
+
+    fn announce(&self, plan: &DeploymentPlan) -> Result<(), CommandError> {
+        if self.console.json || plan.steps.is_empty() {
+            return Ok(());
         }
-        self.target.preflight(&plan).await.map_err(CommandError::Preflight)?;
-        if !self.console.json && !plan.steps.is_empty() {
-            self.console.tell(&format!("{}\n", views::plan::headline(&plan)));
-            for refused in self.target.refused_wishes(&plan).map_err(CommandError::Preflight)? {
-                self.console.tell(&format!("  note: {refused}"));
-            }
+        self.console.tell(&format!("{}\n", views::plan::headline(plan)));
+        for refused in self.target.refused_wishes(plan).map_err(CommandError::Preflight)? {
+            self.console.tell(&format!("  note: {refused}"));
         }
-        let view = ProgressView::new(self.console.json, self.console.quiet, self.console.stderr_is_terminal);
-        let sink = |event: &model::RunEvent| view.show(event);
-        let mut options = Options::new(&SystemClock, &sink);
-        options.interrupt = interrupt::listen().map_err(CommandError::from)?;
-        let report = run_plan(&plan, &self.target, journal, &options).await.map_err(CommandError::Fault)?;
-        conclude_run(report.ending, report.failed)?;
-        Ok(plan.steps.len())
+        Ok(())
     }
 
     /// Writes down what was brought up; keeps what the probes found of the very same graph.

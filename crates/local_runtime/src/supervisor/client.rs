@@ -50,7 +50,7 @@ impl Client {
 
     /// How everything is; none when no supervisor runs.
     pub(crate) async fn status(&self, memory: bool) -> Result<Option<SupervisorStatus>, Fault> {
-        let answer = timeout(STATUS_PATIENCE, self.ask(Ask::Status { memory }, &|_| {})).await.map_err(|_| {
+        let answer = timeout(STATUS_PATIENCE, self.ask_for_status(memory)).await.map_err(|_| {
             let pid =
                 record::supervisor(&self.home).map_or_else(|| "PID".to_owned(), |process| process.pid.to_string());
             Fault::new(
@@ -64,6 +64,16 @@ impl Client {
             None => Ok(None),
             Some(Reply::Status(status)) => Ok(Some(status)),
             Some(_) => Err(self.misunderstood("asking the supervisor how it is")),
+        }
+    }
+
+    /// A supervisor that dies while it is asked breaks the connection off: ask again, and find nobody.
+    async fn ask_for_status(&self, memory: bool) -> Result<Option<Reply>, Fault> {
+        loop {
+            match self.ask(Ask::Status { memory }, &|_| {}).await {
+                Err(fault) if fault.kind == FaultKind::Transient => sleep(Duration::from_millis(50)).await,
+                answer => return answer,
+            }
         }
     }
 
@@ -84,7 +94,7 @@ impl Client {
     /// Starts the supervisor unless it runs already.
     pub(crate) async fn ensure_running(&self, command: &SupervisorCommand, variables: &Variables) -> Result<(), Fault> {
         match self.status(false).await? {
-            Some(status) if status.protocol == PROTOCOL => return Ok(()),
+            Some(status) if status.protocol == PROTOCOL && self.is_ours(status.pid) => return Ok(()),
             Some(_) => self.shut_down().await?,
             None => self.end_unreachable().await?,
         }
@@ -155,6 +165,12 @@ impl Client {
             sleep(Duration::from_millis(10)).await;
         }
         Ok(())
+    }
+
+    /// Whether the supervisor that answers wrote the record that lies in the deployment's folder. One
+    /// that did not is about to end: its own folder was removed, and this one is new.
+    fn is_ours(&self, pid: i32) -> bool {
+        record::supervisor(&self.home).is_some_and(|process| process.pid == pid)
     }
 
     /// A supervisor that lives but cannot be reached (its socket was removed) opens a new one soon;
