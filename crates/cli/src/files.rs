@@ -1,9 +1,7 @@
-//! The user's files: read as the pure crates ask for them, written whole or not at all.
+//! The user's files, read as the pure crates ask for them.
 
 use components::context::Files;
 use model::Digest;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 /// The largest text file that a manifest may bring in.
@@ -56,18 +54,4 @@ fn describe(error: &std::io::Error) -> String {
         std::io::ErrorKind::PermissionDenied => "may not be read by you".into(),
         _ => format!("cannot be read: {error}"),
     }
-}
-
-/// Writes a file under a temporary name, syncs it and renames it, so that no crash leaves a half.
-///
-/// # Errors
-/// As the file system says.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let permissions = std::fs::Permissions::from_mode(mode);
-    let mut file = tempfile::Builder::new().prefix(".landfall-").permissions(permissions).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -1,8 +1,7 @@
 //! What a deployment is remembered by: the graph that was last brought up and what the probes
 //! found. So `verify`, `outputs` and `status` speak of what runs, whatever the manifest says now.
 
-use crate::files::write_atomically;
-use local_runtime::Home;
+use local_runtime::{Home, write_atomically};
 use model::verification::VerificationReport;
 use model::{Digest, Fault, FaultKind, ProcessGraph};
 use serde::{Deserialize, Serialize};
@@ -70,12 +69,9 @@ impl Record {
     /// When it cannot be written.
     pub(crate) fn write(&self, home: &Home) -> Result<(), Fault> {
         let path = file(home);
-        let fault = |error: &dyn std::fmt::Display| {
-            Fault::new(FaultKind::NeedsPerson, format!("writing {}", path.display()), error)
-                .help("free some space on that disk, then run the command again")
-        };
-        let text = serde_json::to_string(self).map_err(|error| fault(&error))?;
-        write_atomically(&path, text.as_bytes(), 0o600).map_err(|error| fault(&error))
+        let text = serde_json::to_string(self)
+            .map_err(|error| Fault::new(FaultKind::Bug, format!("writing {}", path.display()), error))?;
+        write_atomically(&path, text.as_bytes(), 0o600)
     }
 }
 

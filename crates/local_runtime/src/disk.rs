@@ -44,12 +44,15 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), Fault> {
 }
 
 /// Writes a file as a whole: temporary name in the same folder, sync, rename, sync of the folder.
-pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), Fault> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+///
+/// # Errors
+/// When the disk refuses; what was there stays then.
+pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), Fault> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
         let mut file = tempfile::Builder::new()
-            .prefix(".landfall-")
-            .suffix(".new")
+            .prefix(&format!("{TEMPORARY_PREFIX}{}-", std::process::id()))
+            .suffix(TEMPORARY_SUFFIX)
             .permissions(Permissions::from_mode(0o600))
             .tempfile_in(folder)?;
         file.write_all(content)?;
@@ -59,6 +62,30 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result
         sync_folder(folder)
     };
     write().map_err(|error| io_fault("writing", path, &error))
+}
+
+/// The name of a file before it is whole: prefix, the process that writes it, anything, suffix.
+const TEMPORARY_PREFIX: &str = ".landfall-";
+const TEMPORARY_SUFFIX: &str = ".new";
+
+/// Removes the temporary files that killed processes left below a folder; `except` is not looked into.
+pub(crate) fn sweep(folder: &Path, except: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() && path != except {
+            sweep(&path, except);
+        } else if kind.is_file() && is_abandoned(&entry.file_name().to_string_lossy()) {
+            // Somebody else may be sweeping too.
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+fn is_abandoned(name: &str) -> bool {
+    let inside = name.strip_prefix(TEMPORARY_PREFIX).and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
+    let writer = inside.and_then(|inside| inside.split('-').next()?.parse::<u32>().ok());
+    writer.is_some_and(|writer| !Path::new("/proc").join(writer.to_string()).exists())
 }
 
 /// Makes renames and removals in a folder last.

@@ -25,6 +25,7 @@ mod target;
 mod variables;
 
 pub use authority::certificate_file as authority_certificate;
+pub use disk::write_atomically;
 pub use doctor::{PythonFacts, ToolchainFacts, toolchain_facts};
 pub use folders::{Home, UserFolders};
 pub use follow::{Follower, last_lines};

@@ -3,9 +3,9 @@
 use crate::arguments::{ExportArguments, ExportFormat};
 use crate::command_error::CommandError;
 use crate::console::Console;
-use crate::files::write_atomically;
 use crate::project::Project;
 use crate::surroundings::{Surroundings, readable};
+use local_runtime::write_atomically;
 use model::{Fault, FaultKind};
 use std::path::Path;
 
@@ -45,5 +45,5 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
         CommandError::Fault(Fault::new(FaultKind::NeedsPerson, format!("writing {}", path.display()), error))
     };
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(fault)?;
-    write_atomically(path, text.as_bytes(), 0o644).map_err(fault)
+    write_atomically(path, text.as_bytes(), 0o644).map_err(CommandError::Fault)
 }

@@ -10,6 +10,7 @@ use crate::views::table::columns;
 use engine::Journal;
 use local_runtime::{Phase, ProgramStatus, Status};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 pub(crate) fn run(arguments: &DeploymentArguments, console: &Console) -> Result<(), CommandError> {
     let folders = Surroundings::folders().map_err(CommandError::Preflight)?;
@@ -28,7 +29,7 @@ pub(crate) fn run(arguments: &DeploymentArguments, console: &Console) -> Result<
     let mut documents = Vec::new();
     for name in names {
         let existing = find_existing(&DeploymentArguments { deployment: name, ..arguments.clone() })?;
-        let status = block_on(async { existing.target.status().await.map_err(CommandError::Fault) })?;
+        let status = block_on(look(&existing))?;
         if console.json {
             documents.push(document(&existing, &status)?);
         } else {
@@ -39,6 +40,21 @@ pub(crate) fn run(arguments: &DeploymentArguments, console: &Console) -> Result<
         return console.document(&json!({ "version": 1, "deployments": documents }));
     }
     Ok(())
+}
+
+/// How long a program that is just starting is waited for, so that a moment is not told as a state.
+const MOMENT: Duration = Duration::from_secs(2);
+
+async fn look(existing: &Existing) -> Result<Status, CommandError> {
+    let begun = Instant::now();
+    loop {
+        let status = existing.target.status().await.map_err(CommandError::Fault)?;
+        let is_starting = status.programs.values().any(|program| program.phase == Phase::Starting);
+        if !is_starting || begun.elapsed() > MOMENT {
+            return Ok(status);
+        }
+        tokio::time::sleep(MOMENT / 40).await;
+    }
 }
 
 /// Whether everything that should run does.

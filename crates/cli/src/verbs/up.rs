@@ -46,6 +46,7 @@ impl Up<'_> {
         let home = self.target.home();
         self.target.prepare().map_err(CommandError::Preflight)?;
         let lease = lease(&self.target, "up", self.arguments.wait, self.console).await?;
+        self.target.sweep();
         let mut journal = Journal::open(home.journal()).map_err(CommandError::Preflight)?;
         let changed = match self.converge(&mut journal).await {
             Err(error @ CommandError::Preflight(_)) if *journal.state() == RunState::default() => {

@@ -47,7 +47,7 @@ pub(crate) fn write(evidence: &Evidence, directory: &Path) -> Result<(PathBuf, P
     std::fs::create_dir_all(directory).map_err(|error| fault(&error))?;
     let (record_path, page_path) = (directory.join(&record_name), directory.join(format!("{stem}.html")));
     for (path, text) in [(&record_path, &record), (&page_path, &page)] {
-        crate::files::write_atomically(path, text.as_bytes(), 0o644).map_err(|error| fault(&error))?;
+        local_runtime::write_atomically(path, text.as_bytes(), 0o644)?;
     }
     Ok((record_path, page_path))
 }

@@ -91,6 +91,11 @@ impl LocalTarget {
         ports::refused_wishes(&self.setup.folders, &self.home, &plan.ports, &plan.wishes)
     }
 
+    /// Removes what killed runs left half-written. Only the holder of the lease may call it.
+    pub fn sweep(&self) {
+        disk::sweep(self.home.root(), &self.home.all_data());
+    }
+
     /// The deployment's folder.
     #[must_use]
     pub fn home(&self) -> &Home {
