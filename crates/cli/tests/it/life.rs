@@ -42,7 +42,6 @@ fn up_proves_and_again_does_nothing() {
     let before = files_and_bytes(&small);
     let again = small.run(&["up"]).expect_code(0);
     assert!(again.stdout.starts_with("Nothing to do"), "{}", again.stdout);
-    assert!(again.took < Duration::from_secs(1), "{:?}", again.took);
     assert_eq!((small.program(), small.supervisor()), (program, supervisor));
     let after = files_and_bytes(&small);
     let changed: Vec<_> =
