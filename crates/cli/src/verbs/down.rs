@@ -36,7 +36,6 @@ async fn take_down(existing: &Existing, arguments: &DownArguments, console: &Con
     let name = &existing.name;
     let removal = Removal { keep_data: arguments.keep_data };
     let target = &existing.target.clone().removing(removal);
-    let target = &target.clone().removing(removal);
     let lease = lease(target, "down", arguments.wait, console).await?;
     let mut journal = Journal::open(target.home().journal()).map_err(CommandError::Preflight)?;
     let nothing = Digest::of_bytes(b"");
