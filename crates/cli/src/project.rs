@@ -5,7 +5,8 @@ use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::files::FilesBeside;
 use crate::surroundings::{Surroundings, readable};
-use compiler::{Application, AwsDeployment, Compilation, Options, Target, TemplateSet, ValuesFile};
+use compiler::{Application, AwsDeployment, Compilation, Options, Target, ValuesFile};
+use model::cfn::TemplateSet;
 use model::{Fault, FaultKind};
 use std::path::{Path, PathBuf};
 

@@ -40,8 +40,5 @@ pub use options::{LOCAL, Options};
 pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation, ValueSource, ValuesFile};
 pub use parse::{ParsedManifest, deployment_name, parse};
 pub use realise::realise_locally;
-pub use render_aws::{
-    ExportedFile, ParameterSource, StackTemplate, TemplateSet, export_cloudformation, export_terraform,
-    render_templates,
-};
+pub use render_aws::{ExportedFile, export_cloudformation, export_terraform, render_templates};
 pub use resolve::{Resolution, resolve};

@@ -11,6 +11,7 @@ mod reader;
 mod reference;
 mod scenario;
 mod stored_secret;
+mod template_set;
 mod value;
 
 pub use evaluation::{Evaluated, Evaluator, Is, Why};
@@ -19,6 +20,7 @@ pub use reader::{CODES, Template, read};
 pub use reference::{Ref, ResourceType, types};
 pub use scenario::{Given, Scenario, Scenarios, scenarios};
 pub use stored_secret::{SecretContent, StoredSecret};
+pub use template_set::{ParameterSource, StackTemplate, TemplateSet};
 pub use value::{Kind, SubPart, Value};
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::project::Project;
 use crate::surroundings::{Surroundings, readable};
 use crate::verbs::version::VERSION;
 use crate::views::findings::{count, stdout_style};
-use compiler::{AwsDeployment, TemplateSet, report};
+use compiler::{AwsDeployment, report};
+use model::cfn::TemplateSet;
 
 pub(crate) fn run(
     arguments: &CheckArguments,

@@ -1,7 +1,7 @@
 //! Templates as files that anybody can deploy by hand, without this tool.
 
-use super::{ParameterSource, TemplateSet};
 use crate::lower_to_aws::AwsDeployment;
+use model::cfn::{ParameterSource, TemplateSet};
 use model::cfn::{SecretContent, StoredSecret};
 use model::process_graph::{KeyEncoding, SecretRecipe, SecretSource};
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! The part of a graph that one stack makes.
 
-use super::ParameterSource;
 use indexmap::IndexMap;
+use model::cfn::ParameterSource;
 use model::cfn::{Kind, Layer, Output, Parameter, Resource, ResourceGraph, SubPart, Value};
 
 /// What one stack makes, wants and tells.

@@ -1,9 +1,9 @@
 //! The same templates in Terraform's hands: one `aws_cloudformation_stack` a layer.
 
 use super::export::{ExportedFile, export_cloudformation, secrets};
-use super::{ParameterSource, TemplateSet};
 use crate::lower_to_aws::AwsDeployment;
 use model::cfn::Layer;
+use model::cfn::{ParameterSource, TemplateSet};
 use std::fmt::Write as _;
 
 /// The templates, and a `main.tf` that makes their stacks in order.

@@ -2,12 +2,10 @@
 
 use crate::support::{MemoryFiles, TODAY, text_of};
 use base64::Engine as _;
-use compiler::{
-    AwsDeployment, Options, ParameterSource, TemplateSet, compile, export_cloudformation, lower_to_aws,
-    render_templates,
-};
+use compiler::{AwsDeployment, Options, compile, export_cloudformation, lower_to_aws, render_templates};
 use model::Findings;
 use model::cfn::{Kind, Layer, SecretContent, SubPart, Value, read};
+use model::cfn::{ParameterSource, TemplateSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,1 @@
+//! The port to an account, by HTTP.
