@@ -3,3 +3,4 @@ pub mod cost;
 pub mod duration;
 pub mod inventory;
 pub mod reachability;
+pub mod resource_types;

@@ -15,5 +15,6 @@ mod fixtures;
 mod hostile;
 mod mutation;
 mod real_packets;
+mod resource_types;
 mod size;
 mod walker;

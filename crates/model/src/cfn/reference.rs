@@ -92,7 +92,10 @@ macro_rules! resource_types {
             const NAME: &'static str = $text;
             $(const IDENTITY: Option<&'static str> = Some($identity);)?
         }
-    )*};
+    )*
+        /// The name of every type that a deployment may have.
+        pub const ALL: &[&str] = &[$($text),*];
+    };
 }
 
 /// The types of resources that are referred to.
