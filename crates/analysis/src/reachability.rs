@@ -21,6 +21,7 @@ mod question;
 pub mod render;
 pub mod report;
 pub mod road;
+pub mod stated;
 pub mod verdict;
 
 pub use guarantee::{Guarantee, Outcome, Reaches};
@@ -28,4 +29,5 @@ pub use picture::Picture;
 pub use prove::{Expectation, Options, Problem, prove, prove_graph};
 pub use question::Question;
 pub use report::ProofReport;
+pub use stated::StatedEdge;
 pub use verdict::{Status, Verdict};

@@ -1,8 +1,11 @@
-//! Explicit guarantees and the implicit one: exactly the stated edges, and nothing else.
+//! Explicit guarantees: who reaches what, asked of the picture itself, for all packets.
 
 use super::chains::Network;
-use super::report::ProofReport;
-use super::verdict::Status;
+use super::intervals::SetAlgebra as _;
+use super::judge::{Destination, Judge, Source};
+use super::packets::AddressSet;
+use super::question::{destinations, every_source, is_same, is_senseless, sources};
+use super::verdict::{Status, Verdict};
 use serde::Serialize;
 
 /// Who, in a guarantee.
@@ -16,38 +19,53 @@ pub enum Reaches {
     Every(Vec<String>),
 }
 
+impl Reaches {
+    /// The names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Nothing(names) | Self::Only(names) | Self::Every(names) => names,
+        }
+    }
+}
+
 /// `nothing`/`only`/`every` of some reach something, perhaps through something only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guarantee {
     /// Sources by name; `internet` means both families.
     pub who: Reaches,
-    /// A component, with or without `:port`; `internet`; `service:s3`.
+    /// A component, with or without `:port`; `internet`; a block; `service:s3`.
     pub reaches: String,
     /// Every chain goes through this component.
     pub through: Option<String>,
 }
 
-/// An edge that a manifest states.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatedEdge {
-    /// The source's name, as in the matrix; `internet` means both families.
-    pub from: String,
-    /// The column's name, as in the matrix.
-    pub to: String,
-    /// Whether it must be open; otherwise it may be.
-    pub is_open: bool,
-}
-
 /// Whether a guarantee holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Proved.
     Holds,
-    /// Refuted.
-    Violated,
     /// Neither.
     Unknown,
+    /// Refuted.
+    Violated,
+}
+
+/// A pair that breaks a guarantee or leaves it open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// From whom; empty when it is about no pair.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// In a sentence.
+    pub text: String,
+    /// Whether the pair breaks the guarantee, or only leaves it open.
+    pub outcome: Outcome,
+    /// The way that is open or may be, or what closes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Box<Verdict>>,
 }
 
 /// A guarantee with its outcome.
@@ -57,104 +75,159 @@ pub struct GuaranteeReport {
     pub claim: String,
     /// Whether it holds.
     pub outcome: Outcome,
-    /// The pairs that break it or leave it open, each in a sentence.
-    pub evidence: Vec<String>,
+    /// The pairs that break it or leave it open.
+    pub evidence: Vec<Evidence>,
 }
 
-/// `internet` stands for both families.
-pub(super) fn is_source(row: &str, name: &str) -> bool {
-    row == name || (name == "internet" && row.starts_with("internet-v"))
+impl GuaranteeReport {
+    /// A claim against which nothing has been found yet.
+    #[must_use]
+    pub fn new(claim: impl Into<String>) -> Self {
+        Self { claim: claim.into(), outcome: Outcome::Holds, evidence: Vec::new() }
+    }
+
+    pub(super) fn worsen(
+        &mut self,
+        outcome: Outcome,
+        (from, to): (&str, &str),
+        text: String,
+        verdict: Option<Verdict>,
+    ) {
+        self.outcome = self.outcome.max(outcome);
+        let (from, to) = (from.to_owned(), to.to_owned());
+        if self.evidence.iter().all(|known| known.text != text) {
+            self.evidence.push(Evidence { from, to, text, outcome, verdict: verdict.map(Box::new) });
+        }
+    }
+
+    /// No packet may get through.
+    pub(super) fn must_be_closed(&mut self, pair: (&str, &str), more: &str, verdict: Verdict) {
+        let outcome = match verdict.status {
+            Status::Unreachable => return,
+            Status::Unknown => Outcome::Unknown,
+            Status::Partly | Status::Reachable => Outcome::Violated,
+        };
+        let text = format!("{} to {}: {}{more}", pair.0, pair.1, verdict.status.word());
+        self.worsen(outcome, pair, text, Some(verdict));
+    }
+
+    /// Every packet must get through.
+    pub(super) fn must_be_open(&mut self, pair: (&str, &str), more: &str, verdict: Verdict) {
+        let outcome = match verdict.status {
+            Status::Reachable => return,
+            Status::Unknown => Outcome::Unknown,
+            Status::Partly | Status::Unreachable => Outcome::Violated,
+        };
+        let text = format!("{} to {}: {}{more}", pair.0, pair.1, verdict.status.word());
+        self.worsen(outcome, pair, text, Some(verdict));
+    }
+
+    /// Adds what was found under other conditions.
+    pub(super) fn join(&mut self, other: Self) {
+        self.outcome = self.outcome.max(other.outcome);
+        for evidence in other.evidence {
+            if self.evidence.iter().all(|known| known.text != evidence.text) {
+                self.evidence.push(evidence);
+            }
+        }
+    }
 }
 
-fn is_destination(report: &ProofReport, column: usize, name: &str) -> bool {
-    let column = &report.destinations[column];
-    column.name == name
-        || column.component.as_deref() == Some(name)
-        || (name == "internet" && column.name.starts_with("internet-v"))
-}
-
-/// The cells from rows that `from` picks to columns that are `to`, with their names.
-fn pairs<'r>(
-    report: &'r ProofReport,
-    from: &'r dyn Fn(&str) -> bool,
-    to: &'r str,
-) -> impl Iterator<Item = (&'r super::report::Cell, String)> {
-    report
-        .cells
-        .iter()
-        .filter(move |cell| from(&report.sources[cell.source]) && is_destination(report, cell.destination, to))
-        .map(|cell| {
-            let text = format!(
-                "{} to {}: {}",
-                report.sources[cell.source],
-                report.destinations[cell.destination].name,
-                cell.status.word()
-            );
-            (cell, text)
-        })
-}
-
-/// Judges a guarantee by a matrix.
+/// The claim in words.
 #[must_use]
-pub fn judge(report: &ProofReport, network: &Network, guarantee: &Guarantee) -> GuaranteeReport {
-    let (word, names) = match &guarantee.who {
-        Reaches::Nothing(names) => ("nothing of", names),
-        Reaches::Only(names) => ("only", names),
-        Reaches::Every(names) => ("every of", names),
+pub fn claim(guarantee: &Guarantee) -> String {
+    let word = match &guarantee.who {
+        Reaches::Nothing(_) => "nothing of",
+        Reaches::Only(_) => "only",
+        Reaches::Every(_) => "every of",
     };
     let through = guarantee.through.as_ref().map_or(String::new(), |through| format!(" through {through} only"));
-    let claim = format!("{word} {} reaches {}{through}", names.join(", "), guarantee.reaches);
-    let mut judged = GuaranteeReport { claim, outcome: Outcome::Holds, evidence: Vec::new() };
-    let known = |name: &str| report.sources.iter().any(|row| is_source(row, name));
-    for name in names.iter().filter(|name| !known(name)) {
-        judged.worsen(Outcome::Unknown, format!("there is no source {name}"));
+    format!("{word} {} reaches {}{through}", guarantee.who.names().join(", "), guarantee.reaches)
+}
+
+/// Judges a guarantee in one picture; `blocks` are sources besides the internet and the components.
+#[must_use]
+pub fn judge(judge: &Judge<'_>, blocks: &[ipnet::IpNet], guarantee: &Guarantee) -> GuaranteeReport {
+    let picture = judge.picture();
+    let mut judged = GuaranteeReport::new(claim(guarantee));
+    let names = guarantee.who.names();
+    let named: Vec<(String, Source)> = names.iter().flat_map(|name| sources(picture, name)).collect();
+    let targets = destinations(picture, &guarantee.reaches);
+    for name in names.iter().filter(|name| sources(picture, name).is_empty()) {
+        judged.worsen(Outcome::Unknown, (name, ""), format!("there is no source {name}"), None);
     }
-    if !(0..report.destinations.len()).any(|column| is_destination(report, column, &guarantee.reaches)) {
-        judged.worsen(Outcome::Unknown, format!("there is no destination {}", guarantee.reaches));
+    if targets.is_empty() {
+        let text = format!("there is no destination {}", guarantee.reaches);
+        judged.worsen(Outcome::Unknown, ("", &guarantee.reaches), text, None);
     }
-    let is_named = |row: &str| names.iter().any(|name| is_source(row, name));
-    if let Some(through) = &guarantee.through {
-        judge_through(network, names, guarantee, through, &mut judged);
+    if guarantee.through.is_some() {
+        // Chains are judged when all pairs are known.
         return judged;
     }
     match &guarantee.who {
         Reaches::Nothing(_) => {
-            for (cell, text) in pairs(report, &is_named, &guarantee.reaches) {
-                judged.must_be_closed(cell.status, text);
-            }
-        }
-        Reaches::Only(_) => {
-            let own = guarantee.reaches.split(':').next().unwrap_or_default().to_owned();
-            let is_other = |row: &str| !is_named(row) && row != own;
-            for (cell, text) in pairs(report, &is_other, &guarantee.reaches) {
-                judged.must_be_closed(cell.status, text);
-            }
-        }
-        Reaches::Every(_) => {
-            for name in names {
-                let rows = |row: &str| is_source(row, name);
-                let best = pairs(report, &rows, &guarantee.reaches).max_by_key(|(cell, _)| cell.status);
-                match best {
-                    Some((cell, _)) if cell.status == Status::Reachable => {}
-                    Some((cell, text)) if cell.status == Status::Unknown => judged.worsen(Outcome::Unknown, text),
-                    Some((_, text)) => judged.worsen(Outcome::Violated, text),
-                    None => judged.worsen(Outcome::Violated, format!("{name} to {}: unreachable", guarantee.reaches)),
+            for (from_name, from) in &named {
+                for (to_name, to) in targets.iter().filter(|(_, to)| !is_same(from, to) && !is_senseless(from, to)) {
+                    judged.must_be_closed((from_name, to_name), "", judge.verdict(from, to));
                 }
+            }
+        }
+        Reaches::Only(_) => only(judge, blocks, &named, &targets, &mut judged),
+        Reaches::Every(names) => {
+            for name in names {
+                every(judge, name, &targets, &mut judged);
             }
         }
     }
     judged
 }
 
-fn judge_through(
-    network: &Network,
-    names: &[String],
-    guarantee: &Guarantee,
-    through: &str,
+/// Everyone else is kept away; of addresses outside, those that are not named.
+fn only(
+    judge: &Judge<'_>,
+    blocks: &[ipnet::IpNet],
+    named: &[(String, Source)],
+    targets: &[(String, Destination)],
     judged: &mut GuaranteeReport,
 ) {
+    let allowed = named.iter().filter_map(|(_, source)| source.addresses());
+    let allowed = allowed.fold(AddressSet::empty(), |all, (_, addresses)| all.union(&addresses));
+    for (name, source) in every_source(judge.picture(), blocks) {
+        for (to_name, to) in targets.iter().filter(|(_, to)| !is_same(&source, to) && !is_senseless(&source, to)) {
+            match source.addresses() {
+                Some((family, addresses)) => {
+                    let rest = addresses.difference(&allowed);
+                    let verdict = (!rest.is_empty()).then(|| judge.from_addresses(&rest, family, to)).flatten();
+                    let name = if rest == addresses { name.clone() } else { format!("the rest of {name}") };
+                    if let Some(verdict) = verdict {
+                        judged.must_be_closed((&name, to_name), "", verdict);
+                    }
+                }
+                None if named.iter().all(|(_, known)| *known != source) => {
+                    judged.must_be_closed((&name, to_name), "", judge.verdict(&source, to));
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+/// A name reaches each target, of several ports or families one.
+fn every(judge: &Judge<'_>, name: &str, targets: &[(String, Destination)], judged: &mut GuaranteeReport) {
+    let froms = sources(judge.picture(), name);
+    let pairs = froms.iter().flat_map(|from| targets.iter().map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| !is_same(&from.1, &to.1) && !is_senseless(&from.1, &to.1));
+    let verdicts = pairs.map(|(from, to)| (&from.0, &to.0, judge.verdict(&from.1, &to.1)));
+    let best = verdicts.reduce(|best, next| if next.2.status > best.2.status { next } else { best });
+    if let Some((from, to, verdict)) = best {
+        judged.must_be_open((from, to), "", verdict);
+    }
+}
+
+/// Judges the chains of a guarantee with `through`.
+pub(super) fn judge_through(network: &Network, guarantee: &Guarantee, through: &str, judged: &mut GuaranteeReport) {
     let component = guarantee.reaches.split(':').next().unwrap_or_default();
-    for name in names {
+    for name in guarantee.who.names() {
         let rows: Vec<String> = if name == "internet" {
             vec!["internet-v4".to_owned(), "internet-v6".to_owned()]
         } else {
@@ -164,58 +237,14 @@ fn judge_through(
         for row in rows {
             if let Some(chain) = network.chains(&row, Some(through)).get(component) {
                 let text = format!("{row} -> {} goes past {through}", chain.steps.join(" -> "));
-                judged.worsen(if chain.is_certain { Outcome::Violated } else { Outcome::Unknown }, text);
+                let outcome = if chain.is_certain { Outcome::Violated } else { Outcome::Unknown };
+                judged.worsen(outcome, (&row, chain.steps.last().map_or("", String::as_str)), text, None);
             }
             is_reached |= network.chains(&row, None).get(component).is_some_and(|chain| chain.is_certain);
         }
         if !is_reached {
-            judged.worsen(Outcome::Unknown, format!("{name} is not proved to reach {component} at all"));
+            let text = format!("{name} is not proved to reach {component} at all");
+            judged.worsen(Outcome::Unknown, (name, component), text, None);
         }
     }
-}
-
-impl GuaranteeReport {
-    fn worsen(&mut self, outcome: Outcome, evidence: String) {
-        self.evidence.push(evidence);
-        if self.outcome != Outcome::Violated {
-            self.outcome = outcome;
-        }
-    }
-
-    fn must_be_closed(&mut self, status: Status, text: String) {
-        match status {
-            Status::Unreachable => {}
-            Status::Unknown => self.worsen(Outcome::Unknown, text),
-            Status::Partly | Status::Reachable => self.worsen(Outcome::Violated, text),
-        }
-    }
-}
-
-/// The implicit guarantee: the matrix opens exactly the stated edges.
-#[must_use]
-pub fn judge_edges(report: &ProofReport, edges: &[StatedEdge]) -> GuaranteeReport {
-    let claim = "exactly the stated edges, and nothing else".to_owned();
-    let mut judged = GuaranteeReport { claim, outcome: Outcome::Holds, evidence: Vec::new() };
-    let is_stated = |source: &str, column: usize| {
-        edges.iter().any(|edge| is_source(source, &edge.from) && is_destination(report, column, &edge.to))
-    };
-    for cell in &report.cells {
-        let (source, column) = (&report.sources[cell.source], &report.destinations[cell.destination].name);
-        if !is_stated(source, cell.destination) && cell.status != Status::Unreachable {
-            judged.must_be_closed(
-                cell.status,
-                format!("{source} to {column}: {}, and no edge states it", cell.status.word()),
-            );
-        }
-    }
-    for edge in edges.iter().filter(|edge| edge.is_open) {
-        let rows = |row: &str| is_source(row, &edge.from);
-        let best = pairs(report, &rows, &edge.to).map(|(cell, _)| cell.status).max();
-        match best {
-            Some(Status::Reachable | Status::Partly) => {}
-            Some(Status::Unknown) => judged.worsen(Outcome::Unknown, format!("{} to {}: unknown", edge.from, edge.to)),
-            _ => judged.worsen(Outcome::Violated, format!("{} to {}: stated, but unreachable", edge.from, edge.to)),
-        }
-    }
-    judged
 }

@@ -20,6 +20,20 @@ pub enum Source {
     Component(usize),
 }
 
+impl Source {
+    /// The addresses outside that it stands for; none for a component.
+    pub(super) fn addresses(&self) -> Option<(Family, AddressSet)> {
+        match self {
+            Self::Internet(family) => Some((*family, AddressSet::internet(*family))),
+            Self::Block(block) => {
+                let family = if block.addr().is_ipv4() { Family::V4 } else { Family::V6 };
+                Some((family, AddressSet::block(*block)))
+            }
+            Self::Component(_) => None,
+        }
+    }
+}
+
 /// Where packets go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Destination {
@@ -96,6 +110,19 @@ impl<'p> Judge<'p> {
         self.doubted(self.with_ends(verdict, source, destination))
     }
 
+    /// The answer for packets from a set of addresses outside to ports of a component.
+    pub(super) fn from_addresses(&self, sources: &AddressSet, family: Family, to: &Destination) -> Option<Verdict> {
+        let Destination::Port { component, protocol, ports } = to else { return None };
+        let verdict = self.outside_to(sources, family, &self.picture.components[*component], *protocol, *ports);
+        Some(self.doubted(self.with_ends(verdict, &Source::Internet(family), to)))
+    }
+
+    /// The answer for packets from a component to the internet, over any protocol.
+    pub(super) fn to_internet(&self, from: usize, family: Family, ports: Ports) -> Verdict {
+        let set = AddressSet::internet(family);
+        self.doubted(self.to_outside(&self.picture.components[from], &set, family, ports))
+    }
+
     /// Adds what waits at the end, and how a load balancer came to pass the connection on.
     fn with_ends(&self, mut verdict: Verdict, source: &Source, destination: &Destination) -> Verdict {
         let Destination::Port { component, protocol, ports } = destination else { return verdict };
@@ -154,11 +181,12 @@ impl<'p> Judge<'p> {
                 self.between(from, to, *protocol, *ports)
             }
             (Source::Component(from), Destination::Internet { family, ports }) => {
-                self.to_outside(&self.picture.components[*from], &AddressSet::internet(*family), *family, *ports)
+                let to = AddressSet::internet(*family);
+                self.to_outside(&self.picture.components[*from], &to, *family, (TCP, *ports))
             }
             (Source::Component(from), Destination::Block { block, ports }) => {
                 let family = if block.addr().is_ipv4() { Family::V4 } else { Family::V6 };
-                self.to_outside(&self.picture.components[*from], &AddressSet::block(*block), family, *ports)
+                self.to_outside(&self.picture.components[*from], &AddressSet::block(*block), family, (TCP, *ports))
             }
             (Source::Component(from), Destination::Service(service)) => {
                 self.to_service(&self.picture.components[*from], service)
@@ -388,7 +416,7 @@ impl<'p> Judge<'p> {
         let verdict = if is_inward {
             self.outside_to(&internet, Family::V4, component, protocol, ports)
         } else {
-            self.to_outside(component, &internet, Family::V4, ports)
+            self.to_outside(component, &internet, Family::V4, (TCP, ports))
         };
         self.public.borrow_mut().insert(key, verdict.clone());
         Some(verdict)
@@ -414,7 +442,13 @@ impl<'p> Judge<'p> {
         allowed.count()
     }
 
-    fn to_outside(&self, from: &'p Component, set: &AddressSet, family: Family, ports: (u16, u16)) -> Verdict {
+    pub(super) fn to_outside(
+        &self,
+        from: &'p Component,
+        set: &AddressSet,
+        family: Family,
+        (protocol, ports): Ports,
+    ) -> Verdict {
         if from.interfaces.is_empty() {
             return Self::nowhere(from);
         }
@@ -434,7 +468,7 @@ impl<'p> Judge<'p> {
                 } else {
                     format!("from {subnet} to {}", road.destinations.describe(2))
                 };
-                parts.push((name, judge(self.picture, &road, TCP, ports)));
+                parts.push((name, judge(self.picture, &road, protocol, ports)));
             }
         }
         let verdict = every(parts).unwrap_or_else(|| Self::nowhere(from));
@@ -465,7 +499,7 @@ impl<'p> Judge<'p> {
             })
             .collect();
         ways.extend(every(parts));
-        ways.push(self.to_outside(from, &AddressSet::internet(Family::V4), Family::V4, (443, 443)));
+        ways.push(self.to_outside(from, &AddressSet::internet(Family::V4), Family::V4, (TCP, (443, 443))));
         let verdict = any(ways).unwrap_or_else(|| Self::nowhere(from));
         if verdict.status == Status::Unreachable {
             let text = format!("{} has neither an endpoint for {service} nor a way to the internet", from.place.id);

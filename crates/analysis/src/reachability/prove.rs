@@ -3,7 +3,7 @@
 use super::bounded::why;
 use super::candidates::Candidates;
 use super::chains::Network;
-use super::guarantee::{self, Guarantee, StatedEdge};
+use super::guarantee::{self, Guarantee, GuaranteeReport, Outcome};
 use super::hints;
 use super::judge::{Destination, Judge, Source};
 use super::packets::TCP;
@@ -13,6 +13,7 @@ use super::question::{
 };
 use super::report::{Answer, Cell, Column, ExpectationReport, ProofReport, REPORT_VERSION, ScenarioReport};
 use super::road::Atlas;
+use super::stated::{self, OpenPair, StatedEdge};
 use super::verdict::{Status, Verdict, every, every_status};
 use model::Findings;
 use model::cfn::{self, Evaluator, Given, ResourceGraph};
@@ -121,6 +122,7 @@ pub fn prove_graph(graph: &ResourceGraph, file: &str, options: &Options) -> Resu
         proof.ask(&judge, &options.question, &when);
         if !options.only_answers {
             proof.matrix(&judge, &options.blocks);
+            proof.judge_guarantees(&judge, options, &when);
             proof.report.hints.extend(hints::hints(picture));
         }
         proof.notes(picture);
@@ -150,6 +152,8 @@ struct Proof {
     present: BTreeMap<(bool, usize), BTreeSet<usize>>,
     answers: BTreeMap<(String, String), Vec<(String, Verdict)>>,
     relays: BTreeMap<String, BTreeSet<(String, u16)>>,
+    /// The guarantees, explicit ones first, as far as scenarios were looked at.
+    judged: Vec<GuaranteeReport>,
     scenario: usize,
 }
 
@@ -180,6 +184,7 @@ impl Proof {
             present: BTreeMap::new(),
             answers: BTreeMap::new(),
             relays: BTreeMap::new(),
+            judged: Vec::new(),
             scenario: 0,
         }
     }
@@ -288,6 +293,39 @@ impl Proof {
         self.scenario += 1;
     }
 
+    /// Judges what must hold in one scenario.
+    fn judge_guarantees(&mut self, judge: &Judge<'_>, options: &Options, when: &str) {
+        let mut found: Vec<GuaranteeReport> =
+            options.guarantees.iter().map(|guarantee| guarantee::judge(judge, &options.blocks, guarantee)).collect();
+        if let Some(edges) = &options.edges {
+            let picture = judge.picture();
+            let sources: BTreeMap<String, Source> = every_source(picture, &options.blocks).into_iter().collect();
+            let destinations: BTreeMap<String, Destination> =
+                every_destination(picture).into_iter().map(|(column, to)| (column.name, to)).collect();
+            // The matrix of this scenario was made just before.
+            let scenario = self.scenario - 1;
+            let is_open = |found: &Found| found.scenario == scenario && found.status != Status::Unreachable;
+            let open = self.cells.iter().filter(|(_, all)| all.iter().any(is_open));
+            let open = open.filter_map(|((row, column), _)| {
+                let from_name = self.report.sources[*row].as_str();
+                let to_name = self.report.destinations[*column].name.as_str();
+                let (from, to) = (sources.get(from_name)?, destinations.get(to_name)?);
+                Some(OpenPair { from_name, from, to_name, to })
+            });
+            found.push(stated::judge(judge, edges, open));
+        }
+        for judged in &mut found {
+            for evidence in judged.evidence.iter_mut().filter(|_| !when.is_empty()) {
+                evidence.text = format!("{} ({})", evidence.text, when_text(when));
+            }
+        }
+        if self.judged.is_empty() {
+            self.judged = found;
+        } else {
+            self.judged.iter_mut().zip(found).for_each(|(judged, found)| judged.join(found));
+        }
+    }
+
     fn notes(&mut self, picture: &Picture) {
         let unknown = picture.unknown.iter().map(|why| format!("nothing is proved unreachable: {why}"));
         for note in picture.notes.iter().cloned().chain(unknown) {
@@ -354,13 +392,17 @@ impl Proof {
         self.report.hints.dedup();
         let network = self.network();
         self.chains(&network);
-        for guarantee in &options.guarantees {
-            let judged = guarantee::judge(&self.report, &network, guarantee);
-            self.report.guarantees.push(judged);
+        self.report.guarantees = std::mem::take(&mut self.judged);
+        for (guarantee, judged) in options.guarantees.iter().zip(&mut self.report.guarantees) {
+            if let Some(through) = &guarantee.through {
+                guarantee::judge_through(&network, guarantee, through, judged);
+            }
         }
-        if let Some(edges) = &options.edges {
-            let judged = guarantee::judge_edges(&self.report, edges);
-            self.report.guarantees.push(judged);
+        for judged in &mut self.report.guarantees {
+            if !self.report.all_scenarios_examined && judged.outcome == Outcome::Holds {
+                let text = "not every combination of conditions was examined".to_owned();
+                judged.worsen(Outcome::Unknown, ("", ""), text, None);
+            }
         }
         self.report.expectation = options.expect.map(|expected| met(&self.report.answers, expected));
         self.report

@@ -132,7 +132,7 @@ fn guarantees_hold_or_show_what_breaks_them() {
     let broken = TIERS.replace("SourceSecurityGroupId: !Ref AppGroup }", "CidrIp: 0.0.0.0/0 }");
     let report = judged(&broken, guarantee(Reaches::Only(names(&["App"])), "Data:5432", None));
     assert_eq!(report.outcome, Outcome::Violated);
-    assert!(report.evidence.contains(&"Jump to Data:5432: reachable".to_owned()), "{:?}", report.evidence);
+    assert!(report.evidence.iter().any(|found| found.text == "Jump to Data:5432: reachable"), "{:?}", report.evidence);
 }
 
 #[test]

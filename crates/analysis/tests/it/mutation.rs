@@ -2,8 +2,7 @@
 //! guarantee "exactly the stated edges". What a change does is said by the walker, not by the analysis.
 
 use crate::walker::{AclRule, Block, Found, Group, Instance, Peer, Route, Rule, Subnet, Target, Vpc, World};
-use analysis::reachability::guarantee::StatedEdge;
-use analysis::reachability::{Options, Outcome, prove};
+use analysis::reachability::{Options, Outcome, StatedEdge, prove};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 

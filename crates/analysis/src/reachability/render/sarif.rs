@@ -28,13 +28,8 @@ pub fn sarif(report: &ProofReport) -> Value {
     for guarantee in report.guarantees.iter().filter(|guarantee| guarantee.outcome != Outcome::Holds) {
         let level = if guarantee.outcome == Outcome::Violated { "error" } else { "warning" };
         for evidence in &guarantee.evidence {
-            let text = format!("{}: {evidence}", guarantee.claim);
-            let cell = report.cells.iter().find(|cell| {
-                let pair =
-                    format!("{} to {}:", report.sources[cell.source], report.destinations[cell.destination].name);
-                evidence.starts_with(&pair)
-            });
-            let at = cell.and_then(|cell| cell.verdict.as_deref()).and_then(place);
+            let text = format!("{}: {}", guarantee.claim, evidence.text);
+            let at = evidence.verdict.as_deref().and_then(place);
             results.push(result(report, "reachability/guarantee", level, &text, at));
         }
     }

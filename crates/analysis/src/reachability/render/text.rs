@@ -44,8 +44,11 @@ pub fn text(report: &ProofReport) -> String {
             Outcome::Unknown => "not proved",
         };
         let _ = writeln!(out, "{word}: {}", guarantee.claim);
-        for line in &guarantee.evidence {
-            let _ = writeln!(out, "  {line}");
+        for evidence in &guarantee.evidence {
+            let _ = writeln!(out, "  {}", evidence.text);
+            if let Some(found) = &evidence.verdict {
+                verdict(&mut out, report, found, "    ");
+            }
         }
     }
     if report.answers.is_empty() {
