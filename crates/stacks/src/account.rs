@@ -67,7 +67,8 @@ pub trait Account: Send + Sync {
     fn stack(&self, name_or_id: &str) -> impl Future<Output = Called<Option<Stack>>> + Send;
     /// All stacks of the region that were not deleted.
     fn stacks(&self) -> impl Future<Output = Called<Vec<Stack>>> + Send;
-    /// Events of a stack, newest first, until `known` (an event's id, which is left out) or the stack's beginning.
+    /// Events of a stack, newest first, until `known` (an event's id, which is left out). Without it, at least those of the
+    /// stack's last operation, back to its own `CREATE_IN_PROGRESS`, `UPDATE_IN_PROGRESS` or `DELETE_IN_PROGRESS`.
     fn events(&self, stack: &str, known: Option<&str>) -> impl Future<Output = Called<Vec<StackEvent>>> + Send;
     /// The resources of a stack.
     fn resources(&self, stack: &str) -> impl Future<Output = Called<Vec<StackResource>>> + Send;
@@ -77,6 +78,8 @@ pub trait Account: Send + Sync {
     fn create_change_set(&self, request: &ChangeSetRequest) -> impl Future<Output = Called<String>> + Send;
     /// A change set with all its changes.
     fn change_set(&self, stack: &str, name_or_id: &str) -> impl Future<Output = Called<Option<ChangeSet>>> + Send;
+    /// The names of a stack's change sets.
+    fn change_sets(&self, stack: &str) -> impl Future<Output = Called<Vec<String>>> + Send;
     /// Does what a change set says. With `keep_failed`, a failure stops where it is and is not rolled back.
     fn execute_change_set(
         &self,
@@ -116,7 +119,8 @@ pub trait Account: Send + Sync {
     /// Removes a secret at once, without a time in which it could be brought back.
     fn delete_secret(&self, id: &str) -> impl Future<Output = Called<()>> + Send;
 
-    // -- the register: small texts under a path; the lease lies there
+    // -- the register: small texts under a path, each encrypted with the account's own key (a `SecureString`); the lease
+    // and the seed of derived keys lie there
     /// An entry.
     fn entry(&self, name: &str) -> impl Future<Output = Called<Option<Entry>>> + Send;
     /// Writes an entry; with `only_new`, refuses ([`CallErrorKind::Exists`]) when there is one. Returns its version.
