@@ -35,6 +35,8 @@ pub struct CostLine {
     pub count: u64,
     /// All of them in a month.
     pub monthly: Micros,
+    /// Whether a second source has the same price.
+    pub is_confirmed: bool,
 }
 
 /// The fixed cost of a deployment.
@@ -48,6 +50,8 @@ pub struct CostReport {
     pub currency: String,
     /// What the prices are.
     pub note: String,
+    /// How the prices were confirmed.
+    pub confirmation: String,
     /// Where the prices are published.
     pub sources: Vec<String>,
     /// What is paid, by component.
@@ -69,6 +73,7 @@ pub fn fixed_cost(graph: &ResourceGraph, region: &str) -> CostReport {
         as_of: prices.as_of.clone(),
         currency: prices.currency.clone(),
         note: prices.note.clone(),
+        confirmation: prices.confirmation.clone(),
         sources: prices.sources.clone(),
         lines: Vec::new(),
         monthly: Micros(0),
@@ -86,7 +91,13 @@ pub fn fixed_cost(graph: &ResourceGraph, region: &str) -> CostReport {
                         report.monthly.0 = report.monthly.0.saturating_add(monthly.0);
                         add(
                             &mut report.lines,
-                            CostLine { component: resource.component.clone(), what, count, monthly },
+                            CostLine {
+                                component: resource.component.clone(),
+                                what,
+                                count,
+                                monthly,
+                                is_confirmed: prices.is_confirmed(region, what),
+                            },
                         );
                     }
                     None => {

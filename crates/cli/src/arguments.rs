@@ -171,6 +171,9 @@ pub(crate) enum Emit {
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) manifest: ManifestArguments,
+    /// Say what an environment in AWS consists of, takes and costs, without asking the account
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Args)]
@@ -306,7 +309,8 @@ pub(crate) enum ProofFormat {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArguments {
     /// The directory to write to
-    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    // An id of its own: `directory` is that of `-C`.
+    #[arg(id = "export_directory", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
     /// The form of the files
     #[arg(long, value_enum, value_name = "FORM", default_value = "cloudformation")]

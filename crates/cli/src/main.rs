@@ -1,5 +1,6 @@
 //! The `landfall` command: verbs, views, wiring, exit codes. It holds no rule of the domain.
 
+mod account;
 mod arguments;
 mod blueprints;
 mod command_error;

@@ -1,7 +1,7 @@
 //! The table of prices, a file with its sources and its day.
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const HOURS_IN_A_MONTH: u64 = 730;
 
@@ -11,6 +11,8 @@ pub(super) struct Prices {
     pub(super) as_of: String,
     pub(super) currency: String,
     pub(super) note: String,
+    pub(super) confirmation: String,
+    unconfirmed: BTreeSet<String>,
     pub(super) sources: Vec<String>,
     everywhere: Table,
     regions: BTreeMap<String, Table>,
@@ -25,6 +27,11 @@ struct Table {
 impl Prices {
     pub(super) fn load() -> Self {
         serde_json::from_str(include_str!("prices.json")).expect("the table is read by a test")
+    }
+
+    /// Whether a second source has the same price.
+    pub(super) fn is_confirmed(&self, region: &str, what: &str) -> bool {
+        !self.unconfirmed.contains(&format!("{region} {what}"))
     }
 
     /// What one of it costs in a month.
@@ -48,6 +55,11 @@ mod tests {
         assert_eq!(prices.monthly("us-west-2", "secret"), Some(400_000));
         assert_eq!(prices.monthly("mars-1", "nat-gateway"), None);
         assert_eq!(prices.as_of.len(), 10);
+        assert!(prices.is_confirmed("us-west-2", "t3.medium") && !prices.is_confirmed("eu-west-1", "r6i.2xlarge"));
+        for name in &prices.unconfirmed {
+            let (region, what) = name.split_once(' ').unwrap();
+            assert!(prices.monthly(region, what).is_some(), "{name}");
+        }
         let names = |region: &str| prices.regions[region].hour.keys().cloned().collect::<Vec<_>>();
         for region in prices.regions.keys() {
             assert_eq!(names(region), names("us-east-1"), "{region}");

@@ -1,5 +1,6 @@
 //! `landfall plan`: what `up` would do and why.
 
+use crate::account::forecast::Forecast;
 use crate::arguments::PlanArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -14,7 +15,18 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let (manifest, application) = Project::load(&arguments.manifest, surroundings)?.application(console)?;
+    let mut project = Project::load(&arguments.manifest, surroundings)?;
+    let lowered = project.lowered.take();
+    let (manifest, application) = project.application(console)?;
+    if let Some((deployment, templates)) = &lowered
+        && arguments.offline
+    {
+        let forecast = Forecast::new(&application, deployment, templates);
+        return match console.json {
+            true => console.document(&forecast),
+            false => console.text(&views::forecast::text(&forecast, console.verbose)),
+        };
+    }
     require_local(&application)?;
     let graph = compiler::realise_locally(&application);
     let target = open(&application.name, &manifest)?;

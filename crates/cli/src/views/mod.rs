@@ -3,6 +3,7 @@
 pub(crate) mod error;
 pub(crate) mod evidence;
 pub(crate) mod findings;
+pub(crate) mod forecast;
 pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod progress;

@@ -1,0 +1,73 @@
+//! What a person sees and types for an environment in AWS.
+
+use crate::support::{document, machine, repository};
+use testkit::TestEnvironment;
+
+/// The blueprint with an environment in AWS.
+pub(crate) const PRODUCTION: &str = r#"
+environments:
+  production:
+    target: aws
+    account: "123456789012"
+    region: us-west-2
+    parameters:
+      domain: tabpy.example.org
+      users: [analyst, dashboards]
+      allowed-sources: [203.0.113.0/24, "2001:db8::/32"]
+      sources-owner: analytics@example.org
+      sources-review-by: "2027-06-30"
+"#;
+
+/// A machine with the blueprint in its folder, and an environment in AWS added.
+pub(crate) fn tabpy(machine: TestEnvironment) -> TestEnvironment {
+    let blueprint = repository().join("blueprints/tabpy");
+    for file in crate::support::files(&blueprint) {
+        let text = std::fs::read_to_string(blueprint.join(&file)).expect("a file of the blueprint");
+        let more = if file.ends_with("landfall.yaml") { PRODUCTION } else { "" };
+        machine.write(file.to_str().expect("a readable path"), &(text + more));
+    }
+    machine
+}
+
+#[test]
+fn a_plan_made_offline_says_parts_time_and_cost() {
+    let machine = tabpy(machine().with_variable("PATH", "/nonexistent"));
+    let said = machine.run(&["plan", "-e", "production", "--offline"]).expect_code(0);
+    insta::assert_snapshot!(said.stdout);
+    let all = machine.run(&["plan", "-e", "production", "--offline", "--verbose"]).expect_code(0);
+    assert!(all.stdout.contains("WebCertificate") && all.stdout.contains("components.web"), "{}", all.stdout);
+}
+
+#[test]
+fn its_json_has_exact_numbers_sources_and_dates() {
+    let machine = tabpy(machine().with_variable("PATH", "/nonexistent"));
+    let plan = document(&machine.run(&["plan", "-e", "production", "--offline", "--json"]).expect_code(0));
+    assert_eq!(plan["offline"], true);
+    assert_eq!(plan["region"], "us-west-2");
+    let lines = plan["cost"]["lines"].as_array().expect("lines");
+    let sum: u64 = lines.iter().map(|line| line["monthly"].as_u64().expect("an exact amount")).sum();
+    assert_eq!(plan["cost"]["monthly"].as_u64(), Some(sum));
+    assert_eq!(plan["cost"]["as_of"].as_str().map(str::len), Some(10));
+    assert!(plan["cost"]["sources"].as_array().is_some_and(|sources| sources.len() > 5));
+    let path = plan["duration"]["critical_path"].as_array().expect("a path");
+    let seconds: u64 = path.iter().map(|link| link["seconds"].as_u64().expect("seconds")).sum();
+    assert_eq!(plan["duration"]["seconds"].as_u64(), Some(seconds));
+    let resources: u64 =
+        plan["stacks"].as_array().expect("stacks").iter().filter_map(|s| s["resources"].as_u64()).sum();
+    let listed: usize = plan["components"]
+        .as_array()
+        .expect("components")
+        .iter()
+        .filter_map(|c| c["resources"].as_array())
+        .map(Vec::len)
+        .sum();
+    assert_eq!(listed as u64, resources);
+    assert!(plan["stateful"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == "DeploymentKey")));
+}
+
+#[test]
+fn export_writes_where_it_is_told() {
+    let machine = tabpy(machine().with_variable("PATH", "/nonexistent"));
+    let _ = machine.run(&["export", "out", "-e", "production"]).expect_code(0);
+    assert!(machine.work().join("out/network.yaml").is_file());
+}
