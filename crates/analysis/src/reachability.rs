@@ -24,7 +24,7 @@ pub mod road;
 pub mod stated;
 pub mod verdict;
 
-pub use guarantee::{Guarantee, Outcome, Reaches};
+pub use guarantee::{Guarantee, GuaranteeReport, Outcome, Reaches};
 pub use picture::Picture;
 pub use prove::{Expectation, Options, Problem, prove, prove_graph};
 pub use question::Question;

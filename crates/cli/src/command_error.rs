@@ -9,6 +9,8 @@ use model::{Fault, FaultKind, Findings};
 pub(crate) enum CommandError {
     /// Findings about the manifest; they are printed with their snippets.
     Findings(Findings, Box<Sources>),
+    /// Findings of a proof: the manifest is valid, and something that it states or guarantees does not hold.
+    Refuted(Findings, Box<Sources>),
     /// The world refused before anything was changed.
     Preflight(Fault),
     /// The world refused while something was being done.
@@ -44,7 +46,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Findings(..) | Self::Reported | Self::Usage { .. } => ExitCode::Invalid,
-            Self::Strict | Self::NotProved => ExitCode::Findings,
+            Self::Strict | Self::NotProved | Self::Refuted(..) => ExitCode::Findings,
             Self::VerifyFailed => ExitCode::VerifyFailed,
             Self::Interrupted => ExitCode::Interrupted,
             Self::BrokenPipe => ExitCode::Ok,

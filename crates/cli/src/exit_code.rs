@@ -30,7 +30,10 @@ pub(crate) const MEANINGS: &[(u8, &str)] = &[
     (0, "done; nothing to change counts as done"),
     (1, "a defect of landfall itself; please report it"),
     (2, "the command line or the manifest is invalid"),
-    (3, "valid, but with findings: warnings under `check --strict`, a proof that did not come out as expected"),
+    (
+        3,
+        "valid, but with findings: a guarantee that does not hold or is not proved, warnings under `check --strict`, a proof that did not come out as expected",
+    ),
     (4, "credentials or permissions are missing"),
     (5, "refused before anything was changed: a port in use, no Python, a state of a newer version"),
     (6, "failed and rolled back cleanly"),

@@ -5,6 +5,7 @@ use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::files::FilesBeside;
 use crate::surroundings::{Surroundings, readable};
+use analysis::reachability::ProofReport;
 use compiler::{Application, AwsDeployment, Compilation, Options, Target, ValuesFile};
 use model::cfn::TemplateSet;
 use model::{Fault, FaultKind};
@@ -21,6 +22,8 @@ pub(crate) struct Project {
     pub(crate) compilation: Compilation,
     /// The resources and templates, for an environment in AWS.
     pub(crate) lowered: Option<(AwsDeployment, TemplateSet)>,
+    /// What was proved of the resources; when something does not hold, there is no application.
+    pub(crate) proof: Option<ProofReport>,
 }
 
 impl Project {
@@ -43,12 +46,13 @@ impl Project {
         };
         let mut compilation = compiler::compile(&readable(&manifest), &bytes, &options);
         let lowered = lower(&mut compilation);
-        Ok(Self { manifest, compilation, lowered })
+        let proof = lowered.as_ref().and_then(|(deployment, _)| prove(&mut compilation, deployment));
+        Ok(Self { manifest, compilation, lowered, proof })
     }
 
     /// The application, when the manifest makes sense; warnings are told on the way.
     pub(crate) fn application(self, console: &Console) -> Result<(PathBuf, Application), CommandError> {
-        let Self { manifest, compilation, .. } = self;
+        let Self { manifest, compilation, proof, .. } = self;
         let Compilation { application, findings, sources, .. } = compilation;
         match application {
             Some(application) => {
@@ -58,6 +62,7 @@ impl Project {
                 }
                 Ok((manifest, application))
             }
+            None if proof.is_some() => Err(CommandError::Refuted(findings, Box::new(sources))),
             None => Err(CommandError::Findings(findings, Box::new(sources))),
         }
     }
@@ -77,6 +82,16 @@ fn lower(compilation: &mut Compilation) -> Option<(AwsDeployment, TemplateSet)> 
         return None;
     }
     lowered
+}
+
+/// Proves what was lowered. A manifest whose guarantees do not hold is valid, but not deployed.
+fn prove(compilation: &mut Compilation, deployment: &AwsDeployment) -> Option<ProofReport> {
+    let application = compilation.application.as_ref()?;
+    let report = compiler::prove(application, deployment, &compilation.sources, &mut compilation.findings);
+    if compilation.findings.has_errors() {
+        compilation.application = None;
+    }
+    Some(report)
 }
 
 /// Refuses what this build cannot do yet, instead of doing something else.

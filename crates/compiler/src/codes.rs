@@ -70,12 +70,48 @@ codes! {
 
     UNCLEAR_GUARANTEE "GUA001" Error
         "a guarantee does not say one thing"
-        "A guarantee is one sentence: `nothing: A` (no path from A), `only: A` (no path but from A) or `every: A` (each \
-         path from A, with `through:`), each with `reaches: B`. Give exactly one of `nothing`, `only` and `every`.";
+        "A guarantee is one sentence: `nothing: A` (no connection from A), `only: A` (none but from A) or `every: A` (each \
+         of A reaches it; with `through:`, over these components and not past them), each with `reaches: B`. Give exactly \
+         one of `nothing`, `only` and `every`. At least one end is a component.";
     UNKNOWN_PARTY "GUA002" Error
         "a guarantee names something that does not exist"
-        "A guarantee speaks about components of this manifest, about people by name, or about the `internet`. A \
-         guarantee about something else would hold without proving anything.";
+        "A guarantee speaks about components of this manifest (`app`, `app:8000`), about people by name, about the \
+         `internet`, a block of addresses or, after `reaches`, a service of the cloud (`service:s3`). A guarantee about \
+         something else would hold without proving anything.";
+    UNSTATED_WAY "GUA003" Error
+        "something is open that the manifest does not state"
+        "The resources are read as AWS would read them, and every pair of who may come and what listens is judged. This \
+         way is open although no route, exposure, `allow` or `egress` of the manifest states it. The path that opens it \
+         is shown. Resources are made from the manifest alone, so this is a defect of landfall: please report it. \
+         Nothing is deployed as long as it stands.";
+    BROKEN_GUARANTEE "GUA004" Error
+        "a guarantee does not hold"
+        "The resources of this environment open what the guarantee excludes, or keep closed what it promises. The pair and \
+         the path, or what cuts it, are shown. Change the components or the guarantee.";
+    UNPROVED_GUARANTEE "GUA005" Error
+        "a guarantee cannot be proved"
+        "Something that is not in the manifest decides whether the guarantee holds: a network that is there already, a \
+         person's address. What cannot be proved is not promised: change the guarantee so that it speaks about what the \
+         manifest decides, or remove it.";
+    CLOSED_WAY "GUA006" Error
+        "a way that the manifest states is closed"
+        "The manifest states that somebody reaches something, and no packet, or not every packet, gets through: an \
+         `allow` with addresses that no route leads to, a network without the way out that its `egress` promises. What \
+         cuts the way, and the smallest change that opens it, are shown.";
+    UNPROVED_WAYS "GUA007" Warning
+        "it cannot be proved that nothing else is open"
+        "That exactly the stated ways are open is proved from the resources that the manifest makes. A network that is \
+         there already has routes and filters of its own that nobody sees from here, so a part of the proof stays open. \
+         The reasons are shown. What is not proved is never called proved; `check --strict` refuses it.";
+    PUBLIC_PLACE "GUA008" Error
+        "something private stands where the internet's routes lead"
+        "The component is in a subnet whose routes lead to an internet gateway, although the manifest does not state that \
+         it is reached from the internet. No packet comes in as long as every rule is right; one rule or address more \
+         would open it. Place it in a private subnet.";
+    WIDE_RULE "GUA009" Note
+        "a rule could go or be narrower"
+        "Least privilege: a rule that no packet uses, or that allows more than what listens behind it. It opens nothing \
+         today that is not stated; it would help whoever gets in.";
 
     NOT_A_MAPPING "MAN001" Error
         "the manifest is no mapping"

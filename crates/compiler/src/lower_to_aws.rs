@@ -22,10 +22,14 @@ pub struct AwsDeployment {
     pub secrets: Vec<cfn::StoredSecret>,
     /// Each way that the manifest states, by the names that a proof of the resources gives its ends. Nothing else may be open.
     pub stated_ways: Vec<StatedWay>,
+    /// What has an address of its own: hosts, load balancers, endpoints; by logical id.
+    pub interfaces: Vec<String>,
     /// Parameters that are the hosted zone of a domain, looked up before the stack is made.
     pub zones: indexmap::IndexMap<String, String>,
     /// What every stack is tagged with; CloudFormation hands it on to the resources.
     pub tags: Vec<(String, String)>,
+    /// The account, where the manifest pins one.
+    pub account: Option<String>,
     /// The region, where the manifest pins one.
     pub region: Option<String>,
     /// What it was made from.
@@ -61,6 +65,7 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
     Some(AwsDeployment {
         name: format!("{}-{environment}", application.name),
         stated_ways: aws.stated(),
+        interfaces: aws.interfaces,
         graph: aws.graph,
         secrets: aws.secrets,
         zones: aws.zones,
@@ -69,6 +74,7 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
             tag("environment", environment),
             tag("manifest", application.digest.short()),
         ],
+        account: application.environment.account.clone(),
         region: application.environment.region.clone(),
         digest: application.digest.clone(),
     })

@@ -93,23 +93,25 @@ pub struct Person {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Guarantee {
-    /// No path leads from this to what `reaches` names.
+    /// No connection leads from these to what `reaches` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nothing: Option<Parties>,
-    /// Paths lead from this alone.
+    /// Connections lead from these alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<Parties>,
-    /// Each path from this goes the way that `through` names.
+    /// Each of these reaches each thing that `reaches` names; with `through`, over the components named there and not
+    /// past them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Parties>,
-    /// What is reached: a component, or `internet`.
+    /// What is reached: a component, with `:PORT` for one port; `internet`; a block of addresses; `service:NAME` for a
+    /// service of the cloud.
     pub reaches: Parties,
-    /// The components on the way.
+    /// The components that every path goes through, however many hosts it goes over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<Parties>,
 }
 
-/// One name or several: components, people, or `internet`.
+/// One name or several: components, `internet` (`internet-v4`, `internet-v6`), a block of addresses, people.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Parties {

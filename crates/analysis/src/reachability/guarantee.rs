@@ -122,8 +122,13 @@ impl GuaranteeReport {
         self.worsen(outcome, pair, text, Some(verdict));
     }
 
-    /// Adds what was found under other conditions.
-    pub(super) fn join(&mut self, other: Self) {
+    /// Something that is about no pair keeps it from being proved.
+    pub fn leave_open(&mut self, text: String) {
+        self.worsen(Outcome::Unknown, ("", ""), text, None);
+    }
+
+    /// Adds what was found of another part of the same claim, or under other conditions.
+    pub fn join(&mut self, other: Self) {
         self.outcome = self.outcome.max(other.outcome);
         for evidence in other.evidence {
             if self.evidence.iter().all(|known| known.text != evidence.text) {

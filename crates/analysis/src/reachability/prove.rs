@@ -11,7 +11,7 @@ use super::picture::{Picture, draw};
 use super::question::{
     Question, destinations, every_destination, every_source, is_same, is_senseless, not_there, port_name, sources,
 };
-use super::report::{Answer, Cell, Column, ExpectationReport, ProofReport, REPORT_VERSION, ScenarioReport};
+use super::report::{Answer, Cell, Column, ExpectationReport, Origin, ProofReport, REPORT_VERSION, ScenarioReport};
 use super::road::Atlas;
 use super::stated::{self, OpenPair, StatedEdge};
 use super::verdict::{Status, Verdict, every, every_status};
@@ -151,7 +151,8 @@ struct Proof {
     /// For each row and column in how many scenarios it is there.
     present: BTreeMap<(bool, usize), BTreeSet<usize>>,
     answers: BTreeMap<(String, String), Vec<(String, Verdict)>>,
-    relays: BTreeMap<String, BTreeSet<(String, u16)>>,
+    /// By load balancer: its port, if it has one for it, the target and the target's port.
+    relays: BTreeMap<String, BTreeSet<(Option<u16>, String, u16)>>,
     /// The guarantees, explicit ones first, as far as scenarios were looked at.
     judged: Vec<GuaranteeReport>,
     scenario: usize,
@@ -192,7 +193,7 @@ impl Proof {
     fn origins(&mut self, graph: &ResourceGraph) {
         for (name, resource) in &graph.resources {
             if let Some(origin) = &resource.origin {
-                self.report.origins.insert(name.clone(), origin.to_string());
+                self.report.origins.insert(name.clone(), Origin { path: origin.to_string(), line: 0 });
             }
         }
     }
@@ -287,7 +288,8 @@ impl Proof {
             }
         }
         for component in picture.components.iter().filter(|component| component.is_relay) {
-            let forwards = component.forwards.iter().map(|forward| (forward.to.clone(), forward.port));
+            let forwards =
+                component.forwards.iter().map(|forward| (forward.from_port, forward.to.clone(), forward.port));
             self.relays.entry(component.place.id.clone()).or_default().extend(forwards);
         }
         self.scenario += 1;
@@ -420,11 +422,18 @@ impl Proof {
             if let Some(forwards) = self.relays.get(from) {
                 let is_forward = forwards
                     .iter()
-                    .any(|(target, port)| target == to && column.name == port_name(to, TCP, (*port, *port)));
+                    .any(|(_, target, port)| target == to && column.name == port_name(to, TCP, (*port, *port)));
                 if !is_forward {
                     continue;
                 }
             }
+            // A port that only answers by itself (a redirect) leads no further.
+            let leads_on = self.relays.get(to).is_none_or(|forwards| {
+                forwards
+                    .iter()
+                    .any(|(port, _, _)| port.is_none_or(|port| column.name == port_name(to, TCP, (port, port))))
+            });
+            let to = if leads_on { to } else { &column.name };
             network.add(from, to, &column.name, matches!(cell.status, Status::Reachable | Status::Partly));
         }
         network

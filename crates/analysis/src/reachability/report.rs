@@ -66,6 +66,15 @@ pub struct ExpectationReport {
     pub text: String,
 }
 
+/// What made a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The path in the manifest.
+    pub path: String,
+    /// The line there, from 1; 0 when it is not known.
+    pub line: u32,
+}
+
 /// Everything that a proof found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProofReport {
@@ -99,11 +108,22 @@ pub struct ProofReport {
     pub hints: Vec<Hint>,
     /// What was assumed or ignored.
     pub notes: Vec<String>,
-    /// Manifest paths by logical id, when the resources were made from a manifest.
-    pub origins: BTreeMap<String, String>,
+    /// What made each resource, by logical id, when the resources were made from a manifest.
+    pub origins: BTreeMap<String, Origin>,
 }
 
 impl ProofReport {
+    /// The line of a place in the file, and the path in the manifest if the resources were made from one. Parts of
+    /// a resource are named `Id.part` and `Id[0]`.
+    #[must_use]
+    pub fn line_of(&self, place: &super::picture::Place) -> (u32, Option<&str>) {
+        let root = place.id.split(['.', '[']).next().unwrap_or_default();
+        match self.origins.get(root) {
+            Some(origin) => (origin.line, Some(&origin.path)),
+            None => (place.line, None),
+        }
+    }
+
     /// The status of a pair by name.
     #[must_use]
     pub fn status(&self, source: &str, destination: &str) -> Option<Status> {

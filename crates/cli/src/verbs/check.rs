@@ -8,6 +8,7 @@ use crate::surroundings::{Surroundings, readable};
 use crate::verbs::version::VERSION;
 use crate::views::findings::{count, stdout_style};
 use compiler::{AwsDeployment, report};
+use model::Severity;
 use model::cfn::TemplateSet;
 
 pub(crate) fn run(
@@ -27,7 +28,8 @@ pub(crate) fn run(
     }
     let shown = readable(&project.manifest);
     let compiler::Compilation { application, findings, sources, .. } = project.compilation;
-    if application.is_none() && !console.json && arguments.format.is_none() {
+    let is_refuted = application.is_none() && project.proof.is_some();
+    if application.is_none() && project.proof.is_none() && !console.json && arguments.format.is_none() {
         return Err(CommandError::Findings(findings, Box::new(sources)));
     }
     match arguments.format {
@@ -44,9 +46,11 @@ pub(crate) fn run(
             }
         }
     }
+    let is_warned = findings.iter().any(|finding| finding.severity >= Severity::Warning);
     match application {
+        None if is_refuted => Err(CommandError::NotProved),
         None => Err(CommandError::Reported),
-        Some(_) if arguments.strict && !findings.is_empty() => Err(CommandError::Strict),
+        Some(_) if arguments.strict && is_warned => Err(CommandError::Strict),
         Some(_) => Ok(()),
     }
 }

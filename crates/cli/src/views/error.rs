@@ -22,7 +22,7 @@ pub(crate) fn print(error: &CommandError, console: &Console) {
 
 fn text(error: &CommandError) -> Option<String> {
     match error {
-        CommandError::Findings(findings, sources) => {
+        CommandError::Findings(findings, sources) | CommandError::Refuted(findings, sources) => {
             let text = compiler::report::to_text(findings, sources, crate::views::findings::stderr_style());
             Some(format!("{text}\n{}", crate::views::findings::count(findings)))
         }
@@ -66,7 +66,9 @@ fn fault_text(word: &str, fault: &Fault) -> String {
 /// The error as one JSON document.
 fn document(error: &CommandError) -> Option<Value> {
     let body = match error {
-        CommandError::Findings(findings, sources) => compiler::report::to_json(findings, sources),
+        CommandError::Findings(findings, sources) | CommandError::Refuted(findings, sources) => {
+            compiler::report::to_json(findings, sources)
+        }
         CommandError::Preflight(fault) | CommandError::Fault(fault) => json!({ "fault": fault }),
         CommandError::Usage { message, help } => json!({ "usage": { "message": message, "help": help } }),
         CommandError::Interrupted => json!({ "interrupted": true }),

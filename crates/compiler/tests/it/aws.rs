@@ -2,7 +2,7 @@
 
 use crate::support::{MemoryFiles, TODAY, text_of};
 use base64::Engine as _;
-use compiler::{AwsDeployment, Options, compile, export_cloudformation, lower_to_aws, render_templates};
+use compiler::{AwsDeployment, Compilation, Options, compile, export_cloudformation, lower_to_aws, render_templates};
 use model::Findings;
 use model::cfn::{Kind, Layer, SecretContent, SubPart, Value, read};
 use model::cfn::{ParameterSource, TemplateSet};
@@ -31,7 +31,7 @@ environments:
   production: { target: aws, account: "123456789012", region: eu-central-1 }
 "#;
 /// Every component and setting that the blueprint does not show.
-const SHOP: &str = r#"
+pub(crate) const SHOP: &str = r#"
 components:
   net: { kind: network, zones: 3, egress: nat-per-zone, block: 10.20.0.0/20 }
   key: { kind: secret, generate: { key: { bytes: 32, encoding: hex } } }
@@ -65,14 +65,14 @@ components:
     redirect: false
     routes: { /: api }
 "#;
-const CLOSED: &str = r#"
+pub(crate) const CLOSED: &str = r#"
 components:
   net: { kind: network, egress: endpoints }
   key: { kind: secret, generate: ed25519 }
   app: { kind: service, command: [/usr/bin/app], port: 9000, environment: { KEY: "${key.value}" } }
   web: { kind: edge, domain: app.example.org, exposure: internal, routes: { /: app } }
 "#;
-const ADOPTED: &str = r#"
+pub(crate) const ADOPTED: &str = r#"
 components:
   net:
     kind: network
@@ -86,6 +86,9 @@ components:
 "#;
 const NO_NETWORK: &str = "components: { app: { kind: service, command: [/usr/bin/app] } }\n";
 
+const SHAPES: [(&str, &str); 4] =
+    [("shop", SHOP), ("closed", CLOSED), ("adopted", ADOPTED), ("no-network", NO_NETWORK)];
+
 fn blueprint_files() -> MemoryFiles {
     MemoryFiles::default()
         .with("files/launch.py", include_str!("../../../../blueprints/tabpy/files/launch.py"))
@@ -94,17 +97,43 @@ fn blueprint_files() -> MemoryFiles {
         .with("files/constraints.txt", include_str!("../../../../blueprints/tabpy/files/constraints.txt"))
 }
 
-/// Lowers a manifest in the environment `production`.
-fn lower(manifest: &str, files: &MemoryFiles) -> (AwsDeployment, TemplateSet) {
+/// Compiles a manifest in the environment `production`.
+fn compile_production(manifest: &str, files: &MemoryFiles) -> Compilation {
     let mut options = Options::new(files, TODAY);
     options.environment = "production".to_owned();
     let compilation = compile("landfall.yaml", manifest.as_bytes(), &options);
-    let Some(application) = &compilation.application else { panic!("{}", text_of(&compilation)) };
+    assert!(compilation.application.is_some(), "{}", text_of(&compilation));
+    compilation
+}
+
+/// Lowers a manifest in the environment `production`.
+fn lower(manifest: &str, files: &MemoryFiles) -> (AwsDeployment, TemplateSet) {
+    let compilation = compile_production(manifest, files);
     let mut findings = Findings::new();
+    let application = compilation.application.as_ref().unwrap();
     let deployment = lower_to_aws(application, &mut findings).unwrap_or_else(|| panic!("{findings:?}"));
     let templates = render_templates(&deployment, &mut findings);
     assert!(findings.is_empty(), "{findings:?}");
     (deployment, templates)
+}
+
+/// What is compiled and lowered of each shape.
+pub(crate) fn compiled_shapes() -> Vec<(&'static str, Compilation, AwsDeployment)> {
+    let mut manifests = vec![("tabpy", format!("{BLUEPRINT}{PRODUCTION}"), blueprint_files())];
+    for (name, components) in SHAPES {
+        manifests.push((name, format!("{HEAD}{components}"), MemoryFiles::default()));
+    }
+    let compiled = manifests
+        .into_iter()
+        .map(|(name, manifest, files)| (name, compile_production(&manifest, &files), lower(&manifest, &files).0));
+    compiled.collect()
+}
+
+/// A manifest with the given end, compiled and lowered.
+pub(crate) fn compiled(components: &str) -> (Compilation, AwsDeployment) {
+    let manifest = format!("{HEAD}{components}");
+    let files = MemoryFiles::default();
+    (compile_production(&manifest, &files), lower(&manifest, &files).0)
 }
 
 fn tabpy() -> (AwsDeployment, TemplateSet) {
@@ -115,7 +144,7 @@ fn tabpy() -> (AwsDeployment, TemplateSet) {
 pub(crate) fn shapes() -> Vec<(&'static str, AwsDeployment, TemplateSet)> {
     let (deployment, templates) = tabpy();
     let mut shapes = vec![("tabpy", deployment, templates)];
-    for (name, components) in [("shop", SHOP), ("closed", CLOSED), ("adopted", ADOPTED), ("no-network", NO_NETWORK)] {
+    for (name, components) in SHAPES {
         let (deployment, templates) = lower(&format!("{HEAD}{components}"), &MemoryFiles::default());
         shapes.push((name, deployment, templates));
     }

@@ -3,10 +3,13 @@
 //! in the environment the texts are written anew.
 //!
 //! A fixture's first lines may say what was given besides: `#! --set name=value`, `#! --env NAME`,
-//! `#! --values TEXT` (with `\n` between lines), `#! VARIABLE=value`, `#! file NAME TEXT`.
+//! `#! --values TEXT` (with `\n` between lines), `#! VARIABLE=value`, `#! file NAME TEXT`, and what a defect of the
+//! lowering would add to the resources: `#! resource ID JSON`.
 
 use crate::support::{MemoryFiles, TODAY, text_of};
-use compiler::{Compilation, Options, Target, ValuesFile, codes, compile, lower_to_aws, render_templates};
+use compiler::{Compilation, Options, Target, ValuesFile, codes, compile, lower_to_aws, prove, render_templates};
+use model::Findings;
+use model::cfn::read;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +64,7 @@ fn code_of(fixture: &Path) -> String {
 fn compile_fixture(bytes: &[u8]) -> Compilation {
     let mut files = MemoryFiles::default();
     let text = String::from_utf8_lossy(bytes).into_owned();
+    let mut defects = Findings::new();
     let settings: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("#! ")).collect();
     for setting in &settings {
         if let Some((name, text)) = setting.strip_prefix("file ").and_then(|rest| rest.split_once(' ')) {
@@ -68,6 +72,10 @@ fn compile_fixture(bytes: &[u8]) -> Compilation {
         }
     }
     let mut options = Options::new(&files, TODAY);
+    let resources: Vec<&str> = settings.iter().filter_map(|setting| setting.strip_prefix("resource ")).collect();
+    let resources: Vec<String> = resources.iter().map(|said| said.replacen(' ', ": ", 1)).collect();
+    let added = format!("Resources:\n  Nothing: {{ Type: AWS::SNS::Topic }}\n  {}\n", resources.join("\n  "));
+    let added = read("added.yaml", &added, &mut defects).unwrap();
     for setting in settings {
         if let Some(given) = setting.strip_prefix("--set ") {
             options.set.push(given.to_owned());
@@ -76,16 +84,25 @@ fn compile_fixture(bytes: &[u8]) -> Compilation {
         } else if let Some(values) = setting.strip_prefix("--values ") {
             let bytes = values.replace("\\n", "\n").into_bytes();
             options.values = Some(ValuesFile { name: "values.yaml".into(), bytes });
-        } else if let Some((name, value)) = setting.split_once('=').filter(|_| !setting.starts_with("file ")) {
+        } else if let Some((name, value)) =
+            setting.split_once('=').filter(|_| !setting.starts_with("file ") && !setting.starts_with("resource "))
+        {
             options.variables.insert(name.to_owned(), value.to_owned());
         }
     }
     let mut compilation = compile("landfall.yaml", bytes, &options);
     if let Some(application) = compilation.application.as_ref().filter(|it| it.environment.target == Target::Aws)
-        && let Some(deployment) = lower_to_aws(application, &mut compilation.findings)
+        && let Some(mut deployment) = lower_to_aws(application, &mut compilation.findings)
     {
         let _ = render_templates(&deployment, &mut compilation.findings);
+        for (id, mut resource) in added.graph.resources {
+            resource.origin =
+                deployment.interfaces.first().and_then(|id| deployment.graph.resources[id].origin.clone());
+            deployment.graph.resources.insert(id, resource);
+        }
+        let _ = prove(application, &deployment, &compilation.sources, &mut compilation.findings);
     }
+    assert!(defects.is_empty(), "{defects:?}");
     compilation
 }
 

@@ -11,6 +11,7 @@ mod editor_schema;
 mod hostile;
 mod invalid;
 mod parameters;
+mod proof;
 mod properties;
 mod report;
 mod support;

@@ -17,7 +17,7 @@ pub struct WayStated {
 /// A way that the manifest states between two ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatedWay {
-    /// Who comes: a logical id, or `internet`.
+    /// Who comes: a logical id, or a block of addresses.
     pub from: String,
     /// Where to: `WebBalancer:443`, `internet-v4`, `service:s3`.
     pub to: String,
@@ -30,10 +30,8 @@ pub struct StatedWay {
 /// Who comes on a way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Party {
-    /// The internet and everything in the network.
-    Everybody,
-    /// The internet, or a part of it.
-    Internet,
+    /// A block of addresses outside of the network.
+    Block(String),
     /// Everything in the network.
     Network,
     /// One resource.
@@ -47,12 +45,10 @@ impl AwsGraph {
         let mut stated = Vec::new();
         for WayStated { from, to, because } in &self.ways_stated {
             let inside = self.interfaces.iter().filter(|id| !to.starts_with(&format!("{id}:"))).cloned();
-            let internet = || ("internet".to_owned(), true);
             // What else is in the network may come, if its own rules let it out.
             let inside = inside.map(|id| (id, false));
             let from: Vec<(String, bool)> = match from {
-                Party::Everybody => inside.chain([internet()]).collect(),
-                Party::Internet => vec![internet()],
+                Party::Block(block) => vec![(block.clone(), true)],
                 Party::Network => inside.collect(),
                 Party::Resource(id) => vec![(id.clone(), true)],
             };

@@ -5,6 +5,7 @@ use super::validate::{ValidEdge, ValidRoute};
 use crate::aws_context::{
     AWS006, AlarmSpec, AwsContext, BackendInAws, IpVersion, NetworkInAws, Other, Party, Rule, list, object,
 };
+use ipnet::IpNet;
 use model::cfn::types::{
     Bucket, BucketPolicy, Certificate, Listener, ListenerRule, LoadBalancer, RecordSet, SecurityGroup,
 };
@@ -34,7 +35,7 @@ pub(super) fn lower(valid: &ValidEdge, cx: &mut AwsContext<'_>) {
     let bucket = access_logs(cx);
     let balancer = balancer(valid, &group, &bucket, &network, cx);
     let id = cx.interface(&balancer);
-    state_ways(valid, &id, cx);
+    state_ways(valid, &id, &network, cx);
     let zone = cx.zone(&valid.domains[0], valid.zone.as_deref());
     let certificate = certificate(valid, &zone, cx);
     let listener = listeners(valid, &balancer, &certificate, cx);
@@ -89,15 +90,33 @@ fn ways_in(valid: &ValidEdge, group: &Ref<SecurityGroup>, network: &NetworkInAws
 }
 
 /// What the manifest says by `exposure` and `allow`.
-fn state_ways(valid: &ValidEdge, balancer: &str, cx: &mut AwsContext<'_>) {
-    let (from, because) = match (valid.exposure, valid.allow.is_empty()) {
-        (Exposure::Internet, true) => (Party::Everybody, valid.at.key("exposure")),
-        (Exposure::Internet, false) => (Party::Internet, valid.at.key("allow").key("sources")),
-        (Exposure::Internal, _) => (Party::Network, valid.at.key("exposure")),
+fn state_ways(valid: &ValidEdge, balancer: &str, network: &NetworkInAws, cx: &mut AwsContext<'_>) {
+    let exposure = valid.at.key("exposure");
+    let block = |block: &str| (Party::Block(block.to_owned()), exposure.clone());
+    let mut from: Vec<(Party, ManifestPath)> = Vec::new();
+    for (index, block) in valid.allow.iter().enumerate() {
+        from.push((Party::Block(block.to_string()), valid.at.key("allow").key("sources").index(index)));
+    }
+    if valid.exposure == Exposure::Internet && from.is_empty() {
+        from.push(block("0.0.0.0/0"));
+        if network.has_ipv6 {
+            from.push(block("::/0"));
+        }
+    }
+    let inside = match &network.block.kind {
+        Kind::Text(block) => block.parse::<IpNet>().ok(),
+        _ => None,
     };
-    cx.way(from.clone(), format!("{balancer}:443"), &because);
-    if valid.redirect {
-        cx.way(from, format!("{balancer}:80"), &because);
+    let meets =
+        |block: &Cidr| inside.is_none_or(|inside| inside.contains(&block.net()) || block.net().contains(&inside));
+    if valid.allow.is_empty() || valid.allow.iter().any(meets) {
+        from.push((Party::Network, exposure.clone()));
+    }
+    for (from, because) in from {
+        cx.way(from.clone(), format!("{balancer}:443"), &because);
+        if valid.redirect {
+            cx.way(from, format!("{balancer}:80"), &because);
+        }
     }
 }
 

@@ -206,7 +206,7 @@ fn states_ways_out(hosts: &str, network: &NetworkInAws, cx: &mut AwsContext<'_>)
     let mut way = |to: String| cx.way(Party::Resource(hosts.to_owned()), to, &because);
     match &network.egress {
         EgressInAws::Internet => {
-            way("internet-v4".to_owned());
+            way("internet-v4:443".to_owned());
             if network.has_storage_endpoint {
                 way("service:s3".to_owned());
             }

@@ -73,7 +73,7 @@ fn reason(verdict: &Verdict) -> String {
 }
 
 fn result(report: &ProofReport, rule: &str, level: &str, text: &str, place: Option<&Place>) -> Value {
-    let line = place.map_or(1, |place| place.line.max(1));
+    let line = place.map_or(1, |place| report.line_of(place).0.max(1));
     let mut location = json!({
         "physicalLocation": { "artifactLocation": { "uri": report.file }, "region": { "startLine": line } },
     });

@@ -116,11 +116,11 @@ fn matrix(out: &mut String, report: &ProofReport) {
 }
 
 fn line_of(report: &ProofReport, place: &Place) -> String {
-    let root = place.id.split(['.', '[']).next().unwrap_or_default();
-    match (report.origins.get(root), place.line) {
-        (Some(origin), _) => format!("{} (from {origin})", place.id),
-        (None, 0) => place.id.clone(),
-        (None, line) => format!("{} ({}:{line})", place.id, report.file),
+    match report.line_of(place) {
+        (0, Some(path)) => format!("{} (from {path})", place.id),
+        (line, Some(path)) => format!("{} ({}:{line}, {path})", place.id, report.file),
+        (0, None) => place.id.clone(),
+        (line, None) => format!("{} ({}:{line})", place.id, report.file),
     }
 }
 
