@@ -2,7 +2,31 @@
 //!
 //! The account is the only memory. Every run looks at it, decides, and calls through [`Account`];
 //! nothing that is needed lies on the machine from which the run was started.
+//!
+//! The road of one `up`: [`Session::check_account`], [`Session::observe`], [`Session::plan`], [`Session::up`]. What to do
+//! with a stack is decided by one pure function, [`next()`], anew after every call.
 
 pub mod account;
+mod calls;
+mod causes;
+mod change_set;
+mod deployment;
+mod evidence;
+pub mod next;
+mod notice;
+pub mod plan;
+mod session;
+pub mod situation;
+mod token;
+mod world;
 
 pub use account::Account;
+pub use calls::{CallNotice, Calls, Pacer};
+pub use causes::{Cause, denied_action};
+pub use deployment::{DEPLOYMENT_TAG, Deployment, ENVIRONMENT_TAG, MANIFEST_TAG};
+pub use evidence::{Evidence, EvidenceEvent, HostEvidence};
+pub use next::{Next, Refusal, next};
+pub use notice::{ComponentProgress, Notice};
+pub use plan::{AccountPlan, PlanOptions};
+pub use session::{Session, Sources, TypeFacts};
+pub use world::{Parameters, Seen, World};

@@ -3,6 +3,7 @@
 use super::value::Value;
 use crate::{ComponentName, ManifestPath};
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 /// A parameter of a template.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +33,8 @@ impl Parameter {
 }
 
 /// Which stack a resource belongs to. A layer refers to itself and to layers before it, never to one after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// Addresses, routes, the deployment's key and topic.
     Network,
