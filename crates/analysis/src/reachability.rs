@@ -4,6 +4,7 @@
 //! conditions, and gives each pair of source and listening port a three-valued [`Verdict`] that holds for
 //! *all* packets of the class. A thing that is not known makes a verdict unknown, never proved.
 
+mod between;
 pub mod bounded;
 mod candidates;
 pub mod chains;
@@ -22,6 +23,7 @@ pub mod render;
 pub mod report;
 pub mod road;
 pub mod stated;
+mod transit;
 pub mod verdict;
 
 pub use guarantee::{Guarantee, GuaranteeReport, Outcome, Reaches};

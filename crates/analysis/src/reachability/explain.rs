@@ -116,8 +116,12 @@ fn hop(picture: &Picture, gate: &Gate<'_>, road: &Road<'_>, packet: &Packet) -> 
         }
         Kind::Nat(place) => made("NAT gateway", place, "replaces the source address".to_owned()),
         Kind::Link(place) => made("link between networks", place, "joins both VPCs".to_owned()),
+        Kind::TransitRoutes { place, toward, is_answer } => {
+            let what = if *is_answer { "transit gateway route of the answer" } else { "transit gateway route" };
+            made(what, place, format!("leads to {toward}"))
+        }
         Kind::Endpoint(place) => made("gateway endpoint", place, "leads to the service".to_owned()),
-        Kind::SameNetwork => None,
+        Kind::EndpointPolicy(_) | Kind::SameNetwork => None,
         Kind::PublicEndpoint(place) => made("public endpoint", place, "lets the address in".to_owned()),
     }
 }
@@ -242,9 +246,24 @@ pub(super) fn cut(picture: &Picture, gate: &Gate<'_>, came: &[Part], road: &Road
             format!("{} leads to private networks only", place.id),
             "use a public NAT gateway".to_owned(),
         ),
+        Kind::TransitRoutes { place, toward, is_answer } => {
+            let back = if *is_answer { " back" } else { "" };
+            made(
+                "transit gateway route",
+                place.clone(),
+                format!("{} leads {class} elsewhere than{back} to {toward}", place.id),
+                format!("add to {} a route for {class} to {toward}, or propagate its routes", place.id),
+            )
+        }
         Kind::Endpoint(place) | Kind::Link(place) => {
             made("link between networks", place.clone(), format!("{} does not join both", place.id), String::new())
         }
+        Kind::EndpointPolicy(place) => made(
+            "endpoint policy",
+            place.clone(),
+            format!("the policy of {} lets nothing through from {class}", place.id),
+            format!("allow {class} in the policy of {}", place.id),
+        ),
         Kind::SameNetwork => made(
             "network",
             Place::new("", 0),

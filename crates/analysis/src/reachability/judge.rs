@@ -3,7 +3,7 @@
 use super::bounded::{Tri, Whys, why};
 use super::intervals::SetAlgebra;
 use super::packets::{AddressSet, Family, TCP, describe_ports};
-use super::picture::{Component, Filter, Interface, Picture, Place};
+use super::picture::{Component, Filter, Interface, Picture, Place, Policy};
 use super::road::{Atlas, Gate, Kind, Look, Passes, Road};
 use super::verdict::{Cut, Hop, Status, Verdict, any, every, judge};
 use std::cell::RefCell;
@@ -481,11 +481,18 @@ impl<'p> Judge<'p> {
             return Self::nowhere(from);
         }
         let mut ways = Vec::new();
-        for (name, known) in &self.picture.interface_endpoints {
+        for (name, (known, policy)) in &self.picture.interface_endpoints {
             if known == service
                 && let Some(index) = self.picture.component(name)
             {
-                ways.push(self.between(from, &self.picture.components[index], TCP, (443, 443)));
+                let endpoint = &self.picture.components[index];
+                let way = self.between(from, endpoint, TCP, (443, 443));
+                let policy = self.by_policy(from, &endpoint.place, policy);
+                ways.push(if policy.as_ref().is_some_and(|policy| policy.status < way.status) {
+                    policy.unwrap_or(way)
+                } else {
+                    way
+                });
             }
         }
         let parts: Vec<(String, Verdict)> = from
@@ -508,6 +515,27 @@ impl<'p> Judge<'p> {
             return Verdict::unreachable("endpoint", from.place.clone(), deeper.unwrap_or(text), fix);
         }
         verdict
+    }
+
+    /// What the policy of an interface endpoint says of a component's addresses.
+    fn by_policy(&self, from: &'p Component, place: &Place, policy: &Policy) -> Option<Verdict> {
+        let parts = from.interfaces.iter().map(|interface| {
+            let subnet = &self.picture.subnets[interface.subnet];
+            let (sources, unknown_sources) = self.picture.addresses(interface, Family::V4);
+            let mut gates = vec![policy_gate(place, Passes::Addresses(policy.sources.clone()))];
+            if policy.vpcs.as_ref().is_some_and(|vpcs| !vpcs.contains(&subnet.vpc)) {
+                gates.push(policy_gate(place, Passes::All(Tri::No)));
+            }
+            let road = Road {
+                gates,
+                sources,
+                unknown_sources: unknown_sources.clone(),
+                destinations: AddressSet::everything(),
+                unknown_destinations: Whys::new(),
+            };
+            (subnet.place.id.clone(), judge(self.picture, &road, TCP, (443, 443)))
+        });
+        every(parts.collect())
     }
 
     fn over_gateway_endpoint(&self, interface: &'p Interface, service: &str) -> Verdict {
@@ -539,6 +567,11 @@ impl<'p> Judge<'p> {
             passes: Passes::All(is_on_table),
             travel: 20,
         });
+        let policy = &endpoint.policy;
+        road.gates.push(policy_gate(&endpoint.place, Passes::Addresses(policy.sources.clone())));
+        if policy.vpcs.as_ref().is_some_and(|vpcs| !vpcs.contains(&subnet.vpc)) {
+            road.gates.push(policy_gate(&endpoint.place, Passes::All(Tri::No)));
+        }
         road.destinations = addresses;
         road.unknown_destinations = why(format!("the addresses of {service} are not in the template"));
         judge(self.picture, &road, TCP, (443, 443))
@@ -548,6 +581,10 @@ impl<'p> Judge<'p> {
         matches!(&gate.kind, Kind::Acl { acl, .. } if *acl == own)
             && matches!(gate.look, Look::Destination | Look::AnswerFromDestination)
     }
+}
+
+fn policy_gate<'p>(place: &Place, passes: Passes<'p>) -> Gate<'p> {
+    Gate { kind: Kind::EndpointPolicy(place.clone()), look: Look::Source, passes, travel: 45 }
 }
 
 /// What gives a component of a type a public address.

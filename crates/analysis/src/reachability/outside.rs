@@ -47,6 +47,9 @@ impl<'p> Atlas<'p> {
                 ingress(),
             ];
             acls(&mut gates);
+            for table in &vpc.ingress_tables {
+                gates.extend(self.diversion(*table, &destinations, Look::Destination, 25));
+            }
             roads.push(road(public, gates));
         }
         if !inside.is_empty() {
@@ -68,26 +71,31 @@ impl<'p> Atlas<'p> {
     }
 
     /// Why it is not known whether something that is no gateway passes packets on.
-    fn behind(&self, name: &str) -> Whys {
+    pub(super) fn behind(&self, name: &str) -> Whys {
         why(match self.picture.component(name) {
             Some(_) => format!("whether {name} passes packets on is decided inside of it"),
             None => format!("what lies behind {name} is not in this template"),
         })
     }
 
+    /// Whether something that a route leads into passes on what is not for itself.
+    pub(super) fn forwards(&self, name: &str) -> Tri {
+        self.picture.appliances.get(name).map_or_else(|| Tri::Unknown(self.behind(name)), |it| it.forwards.clone())
+    }
+
     /// Whether a route leads to networks that are not on the internet.
     fn to_other_network(&self, route: &Route) -> Tri {
         match &route.target {
-            Target::Peering(name)
-            | Target::TransitGateway(name)
-            | Target::VpnGateway(name)
-            | Target::Appliance(name) => Tri::Unknown(self.behind(name)),
+            Target::Peering(name) | Target::TransitGateway(name) | Target::VpnGateway(name) => {
+                Tri::Unknown(self.behind(name))
+            }
+            Target::Appliance(name) => self.forwards(name),
             Target::Unknown(whys) => Tri::Unknown(whys.clone()),
             Target::Local | Target::InternetGateway(_) | Target::EgressOnly(_) | Target::Nat(_) => Tri::No,
         }
     }
 
-    fn widen_by_propagation(&self, table: usize, gates: &mut [Gate<'p>]) {
+    pub(super) fn widen_by_propagation(&self, table: usize, gates: &mut [Gate<'p>]) {
         for place in &self.picture.tables[table].propagated_from {
             for gate in &mut *gates {
                 if let Passes::Addresses(set) = &mut gate.passes {
@@ -146,7 +154,11 @@ impl<'p> Atlas<'p> {
                         Tri::Unknown(whys) => Bounded::at_most(taken.clone(), whys),
                         Tri::No => Bounded::none(),
                     };
-                    vec![routes(passes, "an attached internet gateway"), address_gate]
+                    let mut gates = vec![routes(passes, "an attached internet gateway"), address_gate];
+                    for table in &self.picture.vpcs[subnet.vpc].ingress_tables {
+                        gates.extend(self.diversion(*table, &sources, Look::Source, 66));
+                    }
+                    gates
                 }
                 Target::EgressOnly(_) if family == Family::V6 => {
                     vec![routes(Bounded::known(taken.clone()), "the gateway"), address_gate]
@@ -161,10 +173,11 @@ impl<'p> Atlas<'p> {
                     let text = why(format!("who has which address behind {name} is not known"));
                     vec![routes(Bounded::at_most(taken.intersection(&blocks), text), "outside")]
                 }
-                Target::Peering(name)
-                | Target::TransitGateway(name)
-                | Target::VpnGateway(name)
-                | Target::Appliance(name) => {
+                Target::TransitGateway(name) => {
+                    vec![routes(self.transit_outwards(name, subnet.vpc, &taken), "outside")]
+                }
+                Target::Appliance(name) => self.over_appliance(name, from, &taken, family, routes),
+                Target::Peering(name) | Target::VpnGateway(name) => {
                     vec![routes(Bounded::at_most(taken.clone(), self.behind(name)), "outside")]
                 }
             };
@@ -237,6 +250,46 @@ impl<'p> Atlas<'p> {
         if nat.subnet != from.subnet || subnet.is_external {
             gates.push(self.acl(subnet.acl, true, Look::Source, 22));
             gates.push(self.acl(subnet.acl, false, Look::AnswerToSource, 64));
+        }
+        gates
+    }
+
+    /// Over something that may pass packets on: a NAT instance, a firewall.
+    fn over_appliance(
+        &'p self,
+        name: &str,
+        from: &'p Interface,
+        taken: &AddressSet,
+        family: Family,
+        routes: impl Fn(Bounded<AddressSet>, &str) -> Gate<'p>,
+    ) -> Vec<Gate<'p>> {
+        let whys = match self.forwards(name) {
+            Tri::No => {
+                let toward = format!("a gateway ({name} drops what is not for itself: SourceDestCheck)");
+                return vec![routes(Bounded::none(), &toward)];
+            }
+            Tri::Yes => Whys::new(),
+            Tri::Unknown(whys) => whys,
+        };
+        let mut gates = vec![routes(Bounded::at_most(taken.clone(), whys), "outside")];
+        let Some([interface]) = self.picture.appliances.get(name).map(|it| it.interfaces.as_slice()) else {
+            return gates;
+        };
+        let subnet = &self.picture.subnets[interface.subnet];
+        gates.push(self.ingress(&interface.filter, Membership::Of(&from.filter)));
+        gates.push(self.acl(subnet.acl, false, Look::Destination, 28));
+        gates.push(self.acl(subnet.acl, true, Look::AnswerFromDestination, 62));
+        if interface.subnet != from.subnet || subnet.is_external {
+            gates.push(self.acl(subnet.acl, true, Look::Source, 22));
+            gates.push(self.acl(subnet.acl, false, Look::AnswerToSource, 64));
+        }
+        if AddressSet::internet(family).covers(taken) {
+            let leads = |route: &Route| match &route.target {
+                Target::Local => Tri::No,
+                Target::InternetGateway(gateway) => self.is_attached(subnet.vpc, gateway),
+                _ => Tri::Unknown(why(format!("{} leads on to something else", route.place.id))),
+            };
+            gates.push(self.routes_gate(subnet.table, "the internet", Look::Destination, 30, &leads));
         }
         gates
     }

@@ -2,15 +2,23 @@
 //! is routed where, and listens on what.
 
 mod acls;
+mod appliances;
 mod balancers;
+mod beanstalk;
 mod build;
+mod catalogue;
 mod components;
 mod compute;
 mod containers;
 mod data;
+mod fleets;
 mod groups;
+mod links;
 mod network;
+mod policy;
 mod routes;
+mod transit;
+mod unmodelled;
 mod value;
 
 use super::bounded::{Bounded, Tri, Whys};
@@ -18,6 +26,7 @@ use super::packets::{AddressSet, Family, PacketSet};
 use std::collections::BTreeMap;
 
 pub use build::draw;
+pub use links::{Appliance, Attachment, GatewayEndpoint, Link, Nat, Policy, TransitGateway, TransitTable};
 
 /// A resource, or a part of it, and its line in the template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -48,8 +57,12 @@ pub struct Vpc {
     pub internet_gateways: Vec<Place>,
     /// Whether gateways may be attached that are not in the template.
     pub unknown_gateways: Whys,
+    /// Why the internet gateways may not let everything through.
+    pub doubted_gateways: Whys,
     /// Whether a VPN gateway is attached, by its logical id.
     pub vpn_gateways: Vec<Place>,
+    /// Route tables of its gateways: what comes in is led by them.
+    pub ingress_tables: Vec<usize>,
     /// The group that interfaces without a group of their own have.
     pub default_group: usize,
     /// Whether the VPC is not part of the template.
@@ -301,46 +314,15 @@ pub struct Component {
     pub listeners: Vec<Listener>,
     /// Its public endpoint, if any.
     pub public_endpoint: Option<PublicEndpoint>,
+    /// Whether it listens at its interfaces; some services only open connections from there.
+    pub listens_inside: Tri,
+    /// Whether it is several hosts that may talk to each other.
+    pub is_several: bool,
     /// To whom it passes connections on.
     pub forwards: Vec<Forward>,
     /// Whether it only answers or passes on what it is asked (a load balancer), and is no host to be stolen.
     pub is_relay: bool,
     /// Why its place in the network is not known.
-    pub unknown: Whys,
-}
-
-/// A connection between two VPCs.
-#[derive(Debug, Clone)]
-pub struct Link {
-    /// Where it is declared.
-    pub place: Place,
-    /// Indices of the VPCs that it joins.
-    pub vpcs: Vec<usize>,
-    /// Why more may be joined, or these may not.
-    pub unknown: Whys,
-}
-
-/// A NAT gateway.
-#[derive(Debug, Clone)]
-pub struct Nat {
-    /// Where it is declared.
-    pub place: Place,
-    /// Index of its subnet.
-    pub subnet: usize,
-    /// Whether it leads to the internet (and not only to other private networks).
-    pub is_public: bool,
-}
-
-/// A gateway endpoint: a way to a service of the provider by route.
-#[derive(Debug, Clone)]
-pub struct GatewayEndpoint {
-    /// Where it is declared.
-    pub place: Place,
-    /// `s3`, `dynamodb`.
-    pub service: String,
-    /// Indices of its route tables.
-    pub tables: Vec<usize>,
-    /// Why more tables may have it.
     pub unknown: Whys,
 }
 
@@ -364,13 +346,15 @@ pub struct Picture {
     /// Peering connections, by logical id.
     pub peerings: BTreeMap<String, Link>,
     /// Transit gateways, by logical id.
-    pub transit_gateways: BTreeMap<String, Link>,
+    pub transit_gateways: BTreeMap<String, TransitGateway>,
     /// NAT gateways, by logical id.
     pub nats: BTreeMap<String, Nat>,
+    /// What routes lead into and that may pass packets on, by logical id.
+    pub appliances: BTreeMap<String, Appliance>,
     /// Gateway endpoints.
     pub gateway_endpoints: Vec<GatewayEndpoint>,
-    /// Interface endpoints: component name to service.
-    pub interface_endpoints: BTreeMap<String, String>,
+    /// Interface endpoints: component name to service and to what its policy lets through.
+    pub interface_endpoints: BTreeMap<String, (String, Policy)>,
     /// Why the whole picture may be different: macros, resources that could not be read.
     pub unknown: Whys,
     /// What was not understood and may matter, for people.

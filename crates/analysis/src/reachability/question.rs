@@ -60,7 +60,7 @@ pub(super) fn every_destination(picture: &Picture) -> Vec<(Column, Destination)>
         .gateway_endpoints
         .iter()
         .map(|endpoint| &endpoint.service)
-        .chain(picture.interface_endpoints.values())
+        .chain(picture.interface_endpoints.values().map(|(service, _)| service))
         .collect();
     for service in services {
         let column = Column { name: format!("service:{service}"), component: None, line: 0 };

@@ -5,8 +5,8 @@
 
 use super::bounded::{Bounded, Tri, Whys, why};
 use super::intervals::SetAlgebra;
-use super::packets::{AddressSet, Family, PacketSet};
-use super::picture::{Filter, GroupRule, Interface, Link, Peer, Picture, Place, Route, Target};
+use super::packets::{AddressSet, PacketSet};
+use super::picture::{Filter, GroupRule, Peer, Picture, Place, Route, Target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -56,8 +56,19 @@ pub enum Kind {
     Nat(Place),
     /// A peering connection or transit gateway.
     Link(Place),
+    /// A route table of a transit gateway.
+    TransitRoutes {
+        /// The table.
+        place: Place,
+        /// Where it must lead, for people.
+        toward: String,
+        /// The way back.
+        is_answer: bool,
+    },
     /// A gateway endpoint.
     Endpoint(Place),
+    /// The policy of an endpoint.
+    EndpointPolicy(Place),
     /// Whether two networks are one.
     SameNetwork,
     /// Whom a public endpoint lets in.
@@ -108,6 +119,8 @@ pub struct Road<'p> {
 pub enum Membership<'p> {
     /// An interface of this filter.
     Of(&'p Filter),
+    /// An interface of this filter, whose groups may not be known there because of this.
+    Perhaps(&'p Filter, &'p str),
     /// Nobody who is in a group.
     None,
 }
@@ -178,10 +191,15 @@ impl<'p> Atlas<'p> {
     fn let_through(&self, sets: &'p HashMap<&'p Filter, Sets>, filter: &Filter, other: Membership<'_>) -> Passes<'_> {
         let Some(sets) = sets.get(filter) else { return Passes::Packets(Cow::Borrowed(&self.everything)) };
         let mut all = Cow::Borrowed(&sets.addresses);
-        if let Membership::Of(Filter::Groups(members)) = other {
+        if let Membership::Of(Filter::Groups(members)) | Membership::Perhaps(Filter::Groups(members), _) = other {
             for (group, rules) in &sets.groups {
                 if members.binary_search(group).is_ok() {
-                    all.to_mut().add(rules);
+                    match other {
+                        Membership::Perhaps(_, text) => {
+                            all.to_mut().add(&Bounded::at_most(rules.possible.clone(), why(text)));
+                        }
+                        _ => all.to_mut().add(rules),
+                    }
                 } else if self.picture.groups[*group].is_external {
                     // Two names may mean one group, when neither is of this template.
                     if let Some(member) = members.iter().find(|member| self.picture.groups[**member].is_external) {
@@ -278,7 +296,7 @@ impl<'p> Atlas<'p> {
     pub(super) fn is_attached(&self, vpc: usize, gateway: &str) -> Tri {
         let vpc = &self.picture.vpcs[vpc];
         if vpc.internet_gateways.iter().any(|place| place.id == gateway) {
-            Tri::Yes
+            if vpc.doubted_gateways.is_empty() { Tri::Yes } else { Tri::Unknown(vpc.doubted_gateways.clone()) }
         } else if vpc.unknown_gateways.is_empty() {
             Tri::No
         } else {
@@ -304,137 +322,6 @@ impl<'p> Atlas<'p> {
             Tri::Unknown(vpc_is.unknown_gateways.clone())
         };
         Gate { kind: Kind::InternetGateway(vpc), look: Look::Source, passes: Passes::All(has), travel: 20 }
-    }
-
-    fn road(&self, from: (&Interface, Family), to: (&Interface, Family), gates: Vec<Gate<'p>>) -> Road<'p> {
-        let (sources, unknown_sources) = self.picture.addresses(from.0, from.1);
-        let (destinations, unknown_destinations) = self.picture.addresses(to.0, to.1);
-        Road {
-            gates,
-            sources,
-            unknown_sources: unknown_sources.clone(),
-            destinations,
-            unknown_destinations: unknown_destinations.clone(),
-        }
-    }
-
-    /// Routes inside of the VPC that lead through something instead.
-    fn diversion(&self, table: usize, addresses: &AddressSet, look: Look, travel: u8) -> Option<Gate<'p>> {
-        let table_is = &self.picture.tables[table];
-        let local = table_is.routes.first()?.to.as_ref()?;
-        let mut diverted = AddressSet::empty();
-        let mut whys = Whys::new();
-        for (part, route) in &table_is.parts {
-            let route = &table_is.routes[*route];
-            if route.target != Target::Local && local.covers(part) {
-                let part = part.intersection(addresses);
-                if !part.is_empty() {
-                    whys.extend(why(format!("{} leads the packets through something else", route.place.id)));
-                    diverted = diverted.union(&part);
-                }
-            }
-        }
-        if diverted.is_empty() {
-            return None;
-        }
-        let passes = Bounded { certain: addresses.difference(&diverted), possible: addresses.clone(), whys };
-        Some(Gate {
-            kind: Kind::Routes { table, toward: "the subnet".to_owned(), is_answer: look == Look::Source },
-            look,
-            passes: Passes::Addresses(passes),
-            travel,
-        })
-    }
-
-    /// Adds the ACLs between two subnets.
-    fn acls_between(&'p self, from: usize, to: usize, gates: &mut Vec<Gate<'p>>) {
-        let (from_is, to_is) = (&self.picture.subnets[from], &self.picture.subnets[to]);
-        // One subnet has no border inside of it; a name for several subnets has.
-        if from == to && !from_is.is_external {
-            return;
-        }
-        gates.push(self.acl(from_is.acl, false, Look::Destination, 15));
-        gates.push(self.acl(to_is.acl, true, Look::Source, 40));
-        gates.push(self.acl(to_is.acl, false, Look::AnswerToSource, 60));
-        gates.push(self.acl(from_is.acl, true, Look::AnswerFromDestination, 70));
-    }
-
-    /// The private roads between two interfaces.
-    #[must_use]
-    pub fn between(&'p self, from: &'p Interface, to: &'p Interface, family: Family) -> Vec<Road<'p>> {
-        let (from_vpc, to_vpc) = (self.picture.subnets[from.subnet].vpc, self.picture.subnets[to.subnet].vpc);
-        if from_vpc == to_vpc {
-            return vec![self.inside(from, to, family, None)];
-        }
-        let (first, second) = (&self.picture.vpcs[from_vpc], &self.picture.vpcs[to_vpc]);
-        if first.is_external && second.is_external {
-            let text = format!("whether {} and {} are one is not known", first.place.id, second.place.id);
-            return vec![self.inside(from, to, family, Some(why(text)))];
-        }
-        let mut roads = Vec::new();
-        for (links, is_peering) in [(&self.picture.peerings, true), (&self.picture.transit_gateways, false)] {
-            for (name, link) in links {
-                if link.vpcs.contains(&from_vpc) && link.vpcs.contains(&to_vpc) {
-                    roads.push(self.over(link, name, is_peering, (from, to), family));
-                }
-            }
-        }
-        roads
-    }
-
-    fn inside(&'p self, from: &'p Interface, to: &'p Interface, family: Family, doubt: Option<Whys>) -> Road<'p> {
-        let mut gates = vec![
-            self.ingress(&to.filter, Membership::Of(&from.filter)),
-            self.egress(&from.filter, Membership::Of(&to.filter)),
-        ];
-        if let Some(whys) = doubt {
-            let passes = Passes::All(Tri::Unknown(whys));
-            gates.push(Gate { kind: Kind::SameNetwork, look: Look::Source, passes, travel: 20 });
-        }
-        self.acls_between(from.subnet, to.subnet, &mut gates);
-        let mut road = self.road((from, family), (to, family), gates);
-        if from.subnet != to.subnet {
-            let (from_table, to_table) =
-                (self.picture.subnets[from.subnet].table, self.picture.subnets[to.subnet].table);
-            let out = self.diversion(from_table, &road.destinations, Look::Destination, 20);
-            let back = self.diversion(to_table, &road.sources, Look::Source, 65);
-            road.gates.extend(out);
-            road.gates.extend(back);
-        }
-        road
-    }
-
-    fn over(
-        &'p self,
-        link: &'p Link,
-        name: &str,
-        is_peering: bool,
-        (from, to): (&'p Interface, &'p Interface),
-        family: Family,
-    ) -> Road<'p> {
-        let leads = |route: &Route| match &route.target {
-            Target::Peering(other) if is_peering => (other == name).into(),
-            Target::TransitGateway(other) if !is_peering => (other == name).into(),
-            Target::Unknown(whys) => Tri::Unknown(whys.clone()),
-            _ => Tri::No,
-        };
-        let membership = |filter: &'p Filter| if is_peering { Membership::Of(filter) } else { Membership::None };
-        let (from_table, to_table) = (self.picture.subnets[from.subnet].table, self.picture.subnets[to.subnet].table);
-        let is_joined = if link.unknown.is_empty() { Tri::Yes } else { Tri::Unknown(link.unknown.clone()) };
-        let mut gates = vec![
-            Gate {
-                kind: Kind::Link(link.place.clone()),
-                look: Look::Source,
-                passes: Passes::All(is_joined),
-                travel: 25,
-            },
-            self.routes_gate(from_table, &link.place.id, Look::Destination, 20, &leads),
-            self.ingress(&to.filter, membership(&from.filter)),
-            self.egress(&from.filter, membership(&to.filter)),
-            self.routes_gate(to_table, &link.place.id, Look::Source, 65, &leads),
-        ];
-        self.acls_between(from.subnet, to.subnet, &mut gates);
-        self.road((from, family), (to, family), gates)
     }
 }
 

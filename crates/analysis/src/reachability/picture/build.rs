@@ -61,6 +61,7 @@ pub fn draw(graph: &ResourceGraph, evaluator: &Evaluator<'_>) -> Picture {
     builder.network();
     builder.security_groups();
     builder.components();
+    builder.appliances();
     builder.unmodelled();
     builder.picture
 }
@@ -96,7 +97,9 @@ impl<'g> Builder<'g> {
             unknown_blocks: whys.clone(),
             internet_gateways: Vec::new(),
             unknown_gateways: whys.clone(),
+            doubted_gateways: Whys::new(),
             vpn_gateways: Vec::new(),
+            ingress_tables: Vec::new(),
             default_group,
             is_external: true,
         });
@@ -262,250 +265,11 @@ impl<'g> Builder<'g> {
             interfaces: Vec::new(),
             listeners: Vec::new(),
             public_endpoint: None,
+            listens_inside: Tri::Yes,
+            is_several: false,
             forwards: Vec::new(),
             is_relay: false,
             unknown: Whys::new(),
         }
     }
-
-    /// What resources of unknown types may do to the picture.
-    fn unmodelled(&mut self) {
-        for transform in &self.graph.transforms {
-            if transform.starts_with("AWS::SecretsManager") || transform.starts_with("AWS::LanguageExtensions") {
-                continue;
-            }
-            if transform.starts_with("AWS::Serverless") || transform.starts_with("AWS::CodeDeploy") {
-                self.picture
-                    .notes
-                    .push(format!("{transform} makes further resources; functions are judged as written"));
-            } else {
-                self.picture.unknown.extend(why(format!("the macro {transform} may rewrite the template")));
-            }
-        }
-        for gap in &self.graph.gaps {
-            self.picture.unknown.extend(why(gap.clone()));
-        }
-        let mut ignored: BTreeMap<&str, usize> = BTreeMap::new();
-        let all: Vec<(&str, &str)> = self.resources.iter().map(|(name, drawn)| (*name, drawn.kind)).collect();
-        for (name, kind) in all {
-            if is_modelled(kind) || is_harmless(kind) {
-                continue;
-            }
-            let Some(resource) = self.graph.resources.get(name) else { continue };
-            let mentions: BTreeSet<&str> = resource.properties.mentions().into_iter().collect();
-            let may_change = !kind.starts_with("AWS::") || kind.starts_with("AWS::CloudFormation::");
-            let reason = why(if may_change {
-                format!("{name} ({kind}) may change it")
-            } else {
-                format!("{name} has a type that is not modelled ({kind})")
-            });
-            let mut touches = false;
-            for mention in mentions {
-                touches |= self.touch(mention, may_change, &reason);
-            }
-            if kind == "AWS::GlobalAccelerator::EndpointGroup" {
-                continue;
-            }
-            if touches && !may_change {
-                let mut component = self.component(name);
-                component.unknown = reason;
-                self.picture.components.push(component);
-            } else if !touches {
-                *ignored.entry(kind).or_default() += 1;
-            }
-        }
-        for (kind, count) in ignored {
-            self.picture.notes.push(format!(
-                "{kind} is not modelled; {count} of it {} no network of this template",
-                if count == 1 { "touches" } else { "touch" }
-            ));
-        }
-    }
-
-    /// A subnet may get another ACL, and a route table when it has none of its own.
-    fn doubt_subnet(&mut self, index: usize, reason: &Whys) {
-        let subnet = &self.picture.subnets[index];
-        let (table, acl) = (self.picture.tables[subnet.table].clone(), self.picture.acls[subnet.acl].clone());
-        if !self.tables.values().any(|own| *own == subnet.table) {
-            let mut table = table;
-            table.doubt(reason);
-            self.picture.subnets[index].table = self.picture.tables.len();
-            self.picture.tables.push(table);
-        }
-        let passes = |now: &Bounded<PacketSet>| Bounded {
-            certain: PacketSet::none(),
-            possible: PacketSet::everything(),
-            whys: now.whys.iter().chain(reason).cloned().collect(),
-        };
-        let acl = Acl { passes_in: passes(&acl.passes_in), passes_out: passes(&acl.passes_out), ..acl };
-        self.picture.subnets[index].acl = self.picture.acls.len();
-        self.picture.acls.push(acl);
-    }
-
-    /// Marks what a resource of an unknown type mentions; whether that belongs to the network.
-    fn touch(&mut self, mention: &str, may_change: bool, reason: &Whys) -> bool {
-        if let Some(index) = self.groups.get(mention) {
-            if may_change {
-                self.picture.groups[*index].unknown.extend(reason.iter().cloned());
-            }
-        } else if let Some(index) = self.tables.get(mention) {
-            if may_change {
-                self.picture.tables[*index].doubt(reason);
-            }
-        } else if let Some(index) = self.acls.get(mention) {
-            if may_change {
-                let acl = &mut self.picture.acls[*index];
-                acl.passes_in = Bounded::at_most(PacketSet::everything(), reason.clone());
-                acl.passes_out = acl.passes_in.clone();
-            }
-        } else if let Some(index) = self.vpcs.get(mention) {
-            if may_change {
-                self.picture.vpcs[*index].unknown_gateways.extend(reason.iter().cloned());
-            }
-        } else if let Some(index) = self.subnets.get(mention) {
-            if may_change {
-                self.doubt_subnet(*index, reason);
-            }
-        } else if let Some(index) = self.picture.component(mention) {
-            if reason.iter().any(|why| why.0.contains("AWS::GlobalAccelerator::EndpointGroup")) {
-                for interface in &mut self.picture.components[index].interfaces {
-                    if interface.public_v4 == Tri::No {
-                        interface.public_v4 = Tri::Unknown(reason.clone());
-                    }
-                }
-            }
-            return false;
-        } else {
-            return false;
-        }
-        true
-    }
-}
-
-/// Types that the builder reads.
-fn is_modelled(kind: &str) -> bool {
-    const EC2: &[&str] = &[
-        "VPC",
-        "VPCCidrBlock",
-        "Subnet",
-        "SubnetCidrBlock",
-        "InternetGateway",
-        "VPCGatewayAttachment",
-        "EgressOnlyInternetGateway",
-        "NatGateway",
-        "VPNGateway",
-        "VPNGatewayRoutePropagation",
-        "VPCPeeringConnection",
-        "TransitGateway",
-        "TransitGatewayAttachment",
-        "TransitGatewayVpcAttachment",
-        "TransitGatewayRouteTable",
-        "TransitGatewayRouteTableAssociation",
-        "TransitGatewayRouteTablePropagation",
-        "TransitGatewayRoute",
-        "RouteTable",
-        "Route",
-        "SubnetRouteTableAssociation",
-        "NetworkAcl",
-        "NetworkAclEntry",
-        "SubnetNetworkAclAssociation",
-        "SecurityGroup",
-        "SecurityGroupIngress",
-        "SecurityGroupEgress",
-        "PrefixList",
-        "Instance",
-        "LaunchTemplate",
-        "NetworkInterface",
-        "NetworkInterfaceAttachment",
-        "EIP",
-        "EIPAssociation",
-        "VPCEndpoint",
-        // Without influence on who reaches whom.
-        "FlowLog",
-        "Volume",
-        "VolumeAttachment",
-        "KeyPair",
-        "DHCPOptions",
-        "VPCDHCPOptionsAssociation",
-        "PlacementGroup",
-        "CustomerGateway",
-        "VPNConnection",
-        "VPNConnectionRoute",
-        "VPCEndpointConnectionNotification",
-        "CapacityReservation",
-        "NetworkInsightsPath",
-        "NetworkInsightsAnalysis",
-    ];
-    if let Some(name) = kind.strip_prefix("AWS::EC2::") {
-        return EC2.contains(&name);
-    }
-    super::data::reads(kind)
-        || super::containers::reads(kind)
-        || super::balancers::reads(kind)
-        || super::compute::reads(kind)
-}
-
-/// Services without interfaces in a VPC, and parts that only describe.
-fn is_harmless(kind: &str) -> bool {
-    const PREFIXES: &[&str] = &[
-        "AWS::ACMPCA::",
-        "AWS::ApiGateway::",
-        "AWS::ApiGatewayV2::Api",
-        "AWS::ApiGatewayV2::Integration",
-        "AWS::ApiGatewayV2::Route",
-        "AWS::ApiGatewayV2::Stage",
-        "AWS::ApplicationAutoScaling::",
-        "AWS::Athena::",
-        "AWS::AutoScaling::LifecycleHook",
-        "AWS::AutoScaling::ScalingPolicy",
-        "AWS::AutoScaling::ScheduledAction",
-        "AWS::AutoScaling::WarmPool",
-        "AWS::Backup::",
-        "AWS::CertificateManager::",
-        "AWS::CloudFormation::WaitCondition",
-        "AWS::CloudFront::CachePolicy",
-        "AWS::CloudFront::Distribution",
-        "AWS::CloudFront::OriginAccess",
-        "AWS::CloudTrail::",
-        "AWS::CloudWatch::",
-        "AWS::CodePipeline::",
-        "AWS::CodeCommit::",
-        "AWS::Cognito::",
-        "AWS::Config::",
-        "AWS::DynamoDB::",
-        "AWS::ECR::",
-        "AWS::ECS::CapacityProvider",
-        "AWS::ECS::ClusterCapacityProviderAssociations",
-        "AWS::Events::",
-        "AWS::GlobalAccelerator::Accelerator",
-        "AWS::GlobalAccelerator::Listener",
-        "AWS::GuardDuty::",
-        "AWS::IAM::",
-        "AWS::KMS::",
-        "AWS::Kinesis::",
-        "AWS::KinesisFirehose::",
-        "AWS::Lambda::Alias",
-        "AWS::Lambda::EventInvokeConfig",
-        "AWS::Lambda::EventSourceMapping",
-        "AWS::Lambda::LayerVersion",
-        "AWS::Lambda::Permission",
-        "AWS::Lambda::Url",
-        "AWS::Lambda::Version",
-        "AWS::Logs::",
-        "AWS::ResourceGroups::",
-        "AWS::Route53::",
-        "AWS::S3::",
-        "AWS::SES::",
-        "AWS::SNS::",
-        "AWS::SQS::",
-        "AWS::SSM::",
-        "AWS::SecretsManager::",
-        "AWS::ServiceDiscovery::",
-        "AWS::StepFunctions::",
-        "AWS::WAF",
-        "AWS::CDK::Metadata",
-        "Custom::S3AutoDeleteObjects",
-        "Custom::LogRetention",
-    ];
-    PREFIXES.iter().any(|prefix| kind.starts_with(prefix))
 }

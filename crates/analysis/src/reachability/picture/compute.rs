@@ -1,9 +1,9 @@
 //! Instances, network interfaces, launch templates, Auto Scaling groups, Elastic Beanstalk.
 
-use super::Interface;
 use super::build::Builder;
 use super::value::{own_name, truth, why_not};
-use crate::reachability::bounded::{Tri, why};
+use super::{Component, Interface};
+use crate::reachability::bounded::{Tri, Whys};
 use model::cfn::{Evaluated, Is};
 use std::collections::BTreeMap;
 
@@ -12,10 +12,6 @@ pub(super) fn reads(kind: &str) -> bool {
         kind,
         "AWS::AutoScaling::AutoScalingGroup"
             | "AWS::AutoScaling::LaunchConfiguration"
-            | "AWS::ElasticBeanstalk::Environment"
-            | "AWS::ElasticBeanstalk::ConfigurationTemplate"
-            | "AWS::ElasticBeanstalk::Application"
-            | "AWS::ElasticBeanstalk::ApplicationVersion"
             | "AWS::SageMaker::NotebookInstance"
             | "AWS::Batch::ComputeEnvironment"
             | "AWS::Batch::JobQueue"
@@ -25,11 +21,12 @@ pub(super) fn reads(kind: &str) -> bool {
 
 /// What a launch template or configuration says about interfaces.
 #[derive(Debug, Clone, Default)]
-struct Launch {
-    groups: Vec<Evaluated>,
-    subnet: Option<Evaluated>,
-    gives_public: Option<Tri>,
-    unknown: crate::reachability::bounded::Whys,
+pub(super) struct Launch {
+    pub(super) groups: Vec<Evaluated>,
+    pub(super) subnet: Option<Evaluated>,
+    pub(super) gives_public: Option<Tri>,
+    pub(super) has_v6: bool,
+    pub(super) unknown: Whys,
 }
 
 impl Builder<'_> {
@@ -47,6 +44,7 @@ impl Builder<'_> {
         for name in self.of_kind("AWS::AutoScaling::AutoScalingGroup") {
             self.scaling_group(name);
         }
+        self.fleets();
         for name in self.of_kind("AWS::ElasticBeanstalk::Environment") {
             self.beanstalk(name);
         }
@@ -107,7 +105,7 @@ impl Builder<'_> {
         let launch = self.launch_template(&self.get(name, "LaunchTemplate").clone());
         component.unknown.extend(launch.unknown.iter().cloned());
         let described = self.get(name, "NetworkInterfaces").clone();
-        let v6 = !self.get(name, "Ipv6AddressCount").is_absent() || !self.get(name, "Ipv6Addresses").is_absent();
+        let v6 = launch.has_v6 || self.resources.get(name).is_some_and(|drawn| has_v6(&drawn.properties));
         if let Some(whys) = described.why() {
             component.unknown.extend(whys.iter().cloned());
         } else if described.items().is_empty() {
@@ -167,14 +165,14 @@ impl Builder<'_> {
             .or_else(|| launch.gives_public.clone())
             .unwrap_or_else(|| self.picture.subnets[subnet].gives_public_v4.clone());
         interface.address = item.get("PrivateIpAddress").as_text().and_then(|text| text.parse().ok());
-        if !item.get("Ipv6AddressCount").is_absent() || !item.get("Ipv6Addresses").is_absent() {
+        if has_v6(item) || launch.has_v6 {
             interface.v6 = Tri::Yes;
         }
         interface
     }
 
     /// What a reference to a launch template leads to.
-    fn launch_template(&self, value: &Evaluated) -> Launch {
+    pub(super) fn launch_template(&self, value: &Evaluated) -> Launch {
         if value.is_absent() {
             return Launch::default();
         }
@@ -208,6 +206,7 @@ impl Builder<'_> {
             if let Some(gives) = truth(interface.get("AssociatePublicIpAddress")) {
                 launch.gives_public = Some(gives);
             }
+            launch.has_v6 |= has_v6(interface);
         }
         launch
     }
@@ -221,37 +220,51 @@ impl Builder<'_> {
             groups: self.get(name, "SecurityGroups").items().to_vec(),
             subnet: None,
             gives_public: truth(self.get(name, "AssociatePublicIpAddress")),
-            unknown: crate::reachability::bounded::Whys::new(),
+            ..Launch::default()
         }
     }
 
     fn scaling_group(&mut self, name: &str) {
         let mut component = self.component(name);
         let policy = self.get(name, "MixedInstancesPolicy").get("LaunchTemplate").clone();
-        let launch = if !self.get(name, "LaunchTemplate").is_absent() {
-            self.launch_template(&self.get(name, "LaunchTemplate").clone())
+        let mut launches = vec![if !self.get(name, "LaunchTemplate").is_absent() {
+            self.launch_template(self.get(name, "LaunchTemplate"))
         } else if !policy.is_absent() {
             self.launch_template(policy.get("LaunchTemplateSpecification"))
         } else if let Some(instance) = own_name(self.get(name, "InstanceId")) {
             Launch { groups: self.get(instance, "SecurityGroupIds").items().to_vec(), ..Launch::default() }
         } else {
-            self.launch_configuration(&self.get(name, "LaunchConfigurationName").clone())
-        };
-        component.unknown.extend(launch.unknown.iter().cloned());
-        let mut subnets = split_texts(self.get(name, "VPCZoneIdentifier"));
-        if subnets.is_empty() {
-            subnets.push(launch.subnet.clone().unwrap_or(Evaluated::ABSENT));
+            self.launch_configuration(self.get(name, "LaunchConfigurationName"))
+        }];
+        for other in policy.get("Overrides").items() {
+            if !other.get("LaunchTemplateSpecification").is_absent() {
+                launches.push(self.launch_template(other.get("LaunchTemplateSpecification")));
+            }
         }
-        for value in subnets {
-            let subnet = self.subnet(&value);
+        let subnets = split_texts(self.get(name, "VPCZoneIdentifier"));
+        for launch in launches {
+            self.launched(&mut component, &launch, &subnets);
+        }
+        component.is_several = self.get(name, "MaxSize").as_text() != Some("1");
+        self.picture.components.push(component);
+    }
+
+    /// The interfaces of what is launched in these subnets, or where the template itself says.
+    pub(super) fn launched(&mut self, component: &mut Component, launch: &Launch, subnets: &[Evaluated]) {
+        component.unknown.extend(launch.unknown.iter().cloned());
+        let own = [launch.subnet.clone().unwrap_or(Evaluated::ABSENT)];
+        for value in if subnets.is_empty() { &own } else { subnets } {
+            let subnet = self.subnet(value);
             let mut interface = self.interface(subnet, &launch.groups.iter().collect::<Vec<_>>());
             interface.public_v4 =
                 launch.gives_public.clone().unwrap_or_else(|| self.picture.subnets[subnet].gives_public_v4.clone());
+            if launch.has_v6 {
+                interface.v6 = Tri::Yes;
+            }
             if !component.interfaces.contains(&interface) {
                 component.interfaces.push(interface);
             }
         }
-        self.picture.components.push(component);
     }
 
     pub(super) fn give_public_by_subnet(&self, interfaces: &mut [Interface]) {
@@ -259,45 +272,14 @@ impl Builder<'_> {
             interface.public_v4 = self.picture.subnets[interface.subnet].gives_public_v4.clone();
         }
     }
+}
 
-    /// As far as the options say; the environment makes the rest by itself.
-    fn beanstalk(&mut self, name: &str) {
-        let mut options = self.get(name, "OptionSettings").items().to_vec();
-        if let Some(template) = own_name(self.get(name, "TemplateName")) {
-            options.extend(self.get(template, "OptionSettings").items().to_vec());
-        }
-        let option = |namespace: &str, option: &str| {
-            options
-                .iter()
-                .find(|item| {
-                    item.get("Namespace").as_text() == Some(namespace)
-                        && item.get("OptionName").as_text() == Some(option)
-                })
-                .map_or(Evaluated::ABSENT, |item| item.get("Value").clone())
-        };
-        let mut component = self.component(name);
-        component.unknown = why(format!("{name} makes its own security group and load balancer"));
-        let subnets = split_texts(&option("aws:ec2:vpc", "Subnets"));
-        let groups = split_texts(&option("aws:autoscaling:launchconfiguration", "SecurityGroups"));
-        let gives_public = truth(&option("aws:ec2:vpc", "AssociatePublicIpAddress"));
-        let own = self.external_group(&format!("the group that {name} makes"), &component.unknown);
-        for value in &subnets {
-            let subnet = self.subnet(value);
-            let mut interface = self.interface(subnet, &groups.iter().collect::<Vec<_>>());
-            if let super::Filter::Groups(indices) = &mut interface.filter {
-                indices.push(own);
-                indices.sort_unstable();
-            }
-            interface.public_v4 =
-                gives_public.clone().unwrap_or_else(|| self.picture.subnets[subnet].gives_public_v4.clone());
-            component.interfaces.push(interface);
-        }
-        if !component.interfaces.is_empty() {
-            // Its interfaces are known; what is not known stands in its own group.
-            component.unknown.clear();
-        }
-        self.picture.components.push(component);
-    }
+/// Whether an interface is given IPv6 addresses.
+fn has_v6(interface: &Evaluated) -> bool {
+    ["Ipv6AddressCount", "Ipv6Addresses", "Ipv6PrefixCount", "Ipv6Prefixes"].iter().any(|property| {
+        let value = interface.get(property);
+        !value.is_absent() && value.as_text() != Some("0")
+    })
 }
 
 /// A list, or a text of names with commas in between.

@@ -296,7 +296,8 @@ impl Builder<'_> {
             component.is_relay = true;
             listen(&mut component, &[443]);
             let service = service_name(self.get(name, "ServiceName"));
-            self.picture.interface_endpoints.insert(name.to_owned(), service);
+            let policy = self.endpoint_policy(name);
+            self.picture.interface_endpoints.insert(name.to_owned(), (service, policy));
             self.picture.components.push(component);
         }
     }

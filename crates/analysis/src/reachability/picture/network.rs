@@ -17,7 +17,9 @@ impl Builder<'_> {
         self.route_tables();
         self.network_acls();
         self.subnet_associations();
+        self.ingress_tables();
         self.links();
+        self.transit_gateways();
         self.gateway_endpoints();
     }
 
@@ -41,7 +43,9 @@ impl Builder<'_> {
                 unknown_blocks,
                 internet_gateways: Vec::new(),
                 unknown_gateways: Whys::new(),
+                doubted_gateways: Whys::new(),
                 vpn_gateways: Vec::new(),
+                ingress_tables: Vec::new(),
                 default_group,
                 is_external: false,
             });
@@ -224,38 +228,39 @@ impl Builder<'_> {
         }
     }
 
+    /// Route tables of gateways: they lead what comes in, to an appliance for example.
+    fn ingress_tables(&mut self) {
+        for name in self.of_kind("AWS::EC2::GatewayRouteTableAssociation") {
+            let value = self.get(name, "RouteTableId").clone();
+            let gateway = own_name(self.get(name, "GatewayId")).map(str::to_owned);
+            let own = own_name(&value).and_then(|name| self.tables.get(name)).copied();
+            let place = Place::new("a route table outside of the template", value.line);
+            let has = |vpc: &Vpc| {
+                let mut gateways = vpc.internet_gateways.iter().chain(&vpc.vpn_gateways);
+                gateway.as_ref().is_none_or(|gateway| gateways.any(|place| place.id == *gateway))
+            };
+            for vpc in 0..self.picture.vpcs.len() {
+                if !has(&self.picture.vpcs[vpc]) {
+                    continue;
+                }
+                let table = own
+                    .unwrap_or_else(|| self.add_table(place.clone(), vpc, Vec::new(), why_not(&value, "route table")));
+                self.picture.vpcs[vpc].ingress_tables.push(table);
+            }
+        }
+    }
+
     fn links(&mut self) {
         for name in self.of_kind("AWS::EC2::VPCPeeringConnection") {
             let (own, peer) = (self.get(name, "VpcId").clone(), self.get(name, "PeerVpcId").clone());
             let vpcs = vec![self.vpc(&own), self.vpc(&peer)];
-            self.picture.peerings.insert(name.to_owned(), Link { place: self.place(name), vpcs, unknown: Whys::new() });
-        }
-        for name in self.of_kind("AWS::EC2::TransitGateway") {
-            let link = Link { place: self.place(name), vpcs: Vec::new(), unknown: Whys::new() };
-            self.picture.transit_gateways.insert(name.to_owned(), link);
-        }
-        for kind in ["AWS::EC2::TransitGatewayAttachment", "AWS::EC2::TransitGatewayVpcAttachment"] {
-            for name in self.of_kind(kind) {
-                let (gateway, vpc) = (self.get(name, "TransitGatewayId").clone(), self.get(name, "VpcId").clone());
-                let vpc = self.vpc(&vpc);
-                let key = match reference(&gateway) {
-                    Reference::Own(gateway, _) => gateway,
-                    Reference::External(text, _) => text,
-                    Reference::Absent => continue,
-                };
-                let link = self.picture.transit_gateways.entry(key.clone()).or_insert_with(|| Link {
-                    place: Place::new(key.clone(), gateway.line),
-                    vpcs: Vec::new(),
-                    unknown: why(format!("the transit gateway {key} is not in this template")),
-                });
-                link.vpcs.push(vpc);
+            let region = self.get(name, "PeerRegion");
+            let mut unknown_groups = Whys::new();
+            if !region.is_absent() && region.as_text() != Some("${AWS::Region}") {
+                unknown_groups.extend(why(format!("{name} may lead to another region, where groups are not known")));
             }
-        }
-        // With tables of its own a transit gateway joins less than everything attached to it.
-        if !self.of_kind("AWS::EC2::TransitGatewayRouteTable").is_empty() {
-            for link in self.picture.transit_gateways.values_mut() {
-                link.unknown.extend(why(format!("the route tables of {} are not modelled", link.place.id)));
-            }
+            let place = self.place(name);
+            self.picture.peerings.insert(name.to_owned(), Link { place, vpcs, unknown: Whys::new(), unknown_groups });
         }
         for name in self.of_kind("AWS::EC2::NatGateway") {
             let subnet_value = self.get(name, "SubnetId").clone();
@@ -275,6 +280,7 @@ impl Builder<'_> {
                 service: service_name(self.get(name, "ServiceName")),
                 tables: Vec::new(),
                 unknown: Whys::new(),
+                policy: self.endpoint_policy(name),
             };
             for item in self.get(name, "RouteTableIds").items() {
                 match own_name(item).and_then(|name| self.tables.get(name)) {

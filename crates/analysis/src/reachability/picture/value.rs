@@ -44,10 +44,14 @@ pub(super) fn own_name(value: &Evaluated) -> Option<&str> {
 pub(super) fn truth(value: &Evaluated) -> Option<Tri> {
     match &value.is {
         Is::Absent => None,
-        Is::Text(text) if ["true", "yes", "on", "1", "enabled"].iter().any(|yes| text.eq_ignore_ascii_case(yes)) => {
+        Is::Text(text)
+            if ["true", "yes", "on", "1", "enabled", "enable"].iter().any(|yes| text.eq_ignore_ascii_case(yes)) =>
+        {
             Some(Tri::Yes)
         }
-        Is::Text(text) if ["false", "no", "off", "0", "disabled"].iter().any(|no| text.eq_ignore_ascii_case(no)) => {
+        Is::Text(text)
+            if ["false", "no", "off", "0", "disabled", "disable"].iter().any(|no| text.eq_ignore_ascii_case(no)) =>
+        {
             Some(Tri::No)
         }
         Is::Unknown(whys) => Some(Tri::Unknown(whys.clone())),
