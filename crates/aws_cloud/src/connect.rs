@@ -1,0 +1,75 @@
+//! From options and the environment to an account.
+
+use crate::client::Client;
+use crate::transport::http_client;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// How to reach an account.
+///
+/// Everything else comes from the environment as for AWS's own tools: credentials (variables, profiles, SSO, assumed roles,
+/// processes, web identities, the machine's role), `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`, `HTTPS_PROXY`,
+/// `HTTP_PROXY`, `NO_PROXY`, `AWS_CA_BUNDLE`.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectOptions {
+    /// The region. It is never guessed.
+    pub region: String,
+    /// A profile of the AWS configuration. It wins over credentials in variables, as in AWS's tools.
+    pub profile: Option<String>,
+    /// A name server to ask instead of the machine's.
+    pub name_server: Option<SocketAddr>,
+}
+
+/// Why an account cannot be reached at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The file of `AWS_CA_BUNDLE` cannot be read.
+    #[error("cannot read {path}, which AWS_CA_BUNDLE names: {cause}")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The authorities cannot be used.
+    #[error("cannot use the certificates of trusted authorities: {0}")]
+    Trust(String),
+}
+
+/// An account in one region, by HTTP.
+#[derive(Debug)]
+pub struct CloudAccount {
+    pub(crate) client: Client,
+    pub(crate) name_server: Option<SocketAddr>,
+}
+
+impl CloudAccount {
+    /// Reads the configuration. Nothing is called and no credentials are looked for before the first call.
+    pub async fn connect(options: ConnectOptions) -> Result<Self, ConnectError> {
+        let http = http_client(authorities()?).map_err(ConnectError::Trust)?;
+        let region = Region::new(options.region.clone());
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone()).http_client(http.clone());
+        if let Some(profile) = &options.profile {
+            let provider = ProviderConfig::without_region().with_region(Some(region)).with_http_client(http.clone());
+            let credentials = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile);
+            loader = loader.profile_name(profile).credentials_provider(credentials.build());
+        }
+        let config = loader.load().await;
+        Ok(Self { client: Client::new(config, http, options.region), name_server: options.name_server })
+    }
+}
+
+/// The authorities of `AWS_CA_BUNDLE`, which the SDK for Rust does not read itself.
+fn authorities() -> Result<Option<Vec<u8>>, ConnectError> {
+    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        return Ok(None);
+    };
+    match std::fs::read(&path) {
+        Ok(pem) => Ok(Some(pem)),
+        Err(e) => Err(ConnectError::Authorities { path, cause: e.to_string() }),
+    }
+}

@@ -1,0 +1,5 @@
+//! The port by HTTP: against recorded replies, and against the emulators of others.
+
+mod support;
+
+mod emulator;
