@@ -147,6 +147,9 @@ pub(crate) struct CheckArguments {
     /// Print a value of the chain as JSON instead of a verdict
     #[arg(long, value_enum, value_name = "VALUE")]
     pub(crate) emit: Option<Emit>,
+    /// Write what is proved of an environment in AWS to this directory: a JSON record and an HTML page
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) evidence: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

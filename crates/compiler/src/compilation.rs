@@ -4,11 +4,11 @@ use crate::application::Application;
 use crate::codes::MORE_FINDINGS;
 use crate::options::Options;
 use crate::parameter::ValueExplanation;
-use crate::parse::{LIMITS, parse};
+use crate::parse::{LIMITS, ParsedManifest, parse};
 use crate::report::Sources;
 use crate::resolve::resolve;
 use components::registry;
-use model::yaml::{self, SourceMap};
+use model::yaml::{self, Node, SourceMap};
 use model::{Finding, FindingCode, Findings, Place, Severity};
 
 /// What came of a manifest.
@@ -17,6 +17,8 @@ pub struct Compilation {
     pub application: Option<Application>,
     /// Which source won for each parameter.
     pub values: Vec<ValueExplanation>,
+    /// The names of the environments in AWS that the manifest declares.
+    pub clouds: Vec<String>,
     /// Everything that was found.
     pub findings: Findings,
     /// Where it was found.
@@ -39,13 +41,22 @@ pub fn compile(file: &str, bytes: &[u8], options: &Options<'_>) -> Compilation {
         application = resolution.application.filter(|_| !findings.has_errors());
         values = resolution.values;
     }
+    let clouds = parsed.as_ref().map(clouds).unwrap_or_default();
     let findings = first_ones(findings);
     let mut sources = Sources::new(map);
     if let Some(file) = &options.values {
         sources.add(SourceMap::of_text(&file.name, yaml::readable(&file.bytes)));
     }
     add_quoted(&mut sources, &findings, options);
-    Compilation { application, values, findings, sources }
+    Compilation { application, values, clouds, findings, sources }
+}
+
+/// The environments with `target: aws`.
+fn clouds(parsed: &ParsedManifest) -> Vec<String> {
+    let declared = parsed.root().get("environments").map(Node::to_json);
+    let declared = declared.as_ref().and_then(serde_json::Value::as_object);
+    let is_cloud = |said: &serde_json::Value| said.get("target").is_some_and(|target| target == "aws");
+    declared.into_iter().flatten().filter(|(_, said)| is_cloud(said)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Nobody reads more, and a hostile file could have a hundred thousand.

@@ -6,7 +6,7 @@ mod text;
 
 pub use sarif::sarif;
 pub use svg::svg;
-pub use text::text;
+pub use text::{outline, text};
 
 use super::report::ProofReport;
 

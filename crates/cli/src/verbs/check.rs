@@ -6,8 +6,10 @@ use crate::console::Console;
 use crate::project::Project;
 use crate::surroundings::{Surroundings, readable};
 use crate::verbs::version::VERSION;
+use crate::views;
 use crate::views::findings::{count, stdout_style};
-use compiler::{AwsDeployment, report};
+use crate::views::proof::Guarantees;
+use compiler::{AwsDeployment, Target, report};
 use model::Severity;
 use model::cfn::TemplateSet;
 
@@ -27,13 +29,38 @@ pub(crate) fn run(
         };
     }
     let shown = readable(&project.manifest);
-    let compiler::Compilation { application, findings, sources, .. } = project.compilation;
-    let is_refuted = application.is_none() && project.proof.is_some();
-    if application.is_none() && project.proof.is_none() && !console.json && arguments.format.is_none() {
+    let Project { compilation, proof, lowered, .. } = project;
+    let compiler::Compilation { application, findings, sources, clouds, .. } = compilation;
+    if let Some(directory) = &arguments.evidence {
+        let Some((report, (deployment, _))) = proof.as_ref().zip(lowered.as_ref()) else {
+            return match application {
+                Some(_) => Err(CommandError::usage(
+                    "this environment is on this machine; its evidence is what `landfall verify --evidence` finds",
+                    "name an environment with `target: aws`: -e production",
+                )),
+                None => Err(CommandError::Findings(findings, Box::new(sources))),
+            };
+        };
+        let (record, page) = views::proof::write(report, deployment, &findings, &sources, directory)?;
+        console.tell(&format!("Evidence: {} and {}", record.display(), page.display()));
+    }
+    if application.is_none() && proof.is_none() && !console.json && arguments.format.is_none() {
         return Err(CommandError::Findings(findings, Box::new(sources)));
     }
+    let guarantees = match (&application, &proof) {
+        (_, Some(report)) => Some(Guarantees::of_proof(report)),
+        (Some(application), None) if application.environment.target == Target::Local => {
+            Some(Guarantees::not_asked(application.guarantees.len(), &clouds, &arguments.manifest))
+        }
+        _ => None,
+    };
     match arguments.format {
-        _ if console.json => console.document(&report::to_json(&findings, &sources))?,
+        _ if console.json => {
+            let mut document = report::to_json(&findings, &sources);
+            document["guarantees"] = serde_json::to_value(&guarantees).unwrap_or_default();
+            document["proof"] = proof.as_ref().map(analysis::reachability::render::json).into();
+            console.document(&document)?;
+        }
         Some(FindingsFormat::Sarif) => console.document(&report::to_sarif(&findings, &sources, VERSION))?,
         Some(FindingsFormat::Text) | None => {
             if !findings.is_empty() {
@@ -44,11 +71,17 @@ pub(crate) fn run(
                 let found = if findings.is_empty() { "nothing to mend".to_owned() } else { count(&findings) };
                 console.line(&format!("{shown}: {parts} components, environment {environment}: {found}"))?;
             }
+            if let Some(report) = &proof {
+                console.text(&views::proof::text(report, console.verbose))?;
+            }
+            if let Some(guarantees) = &guarantees {
+                console.text(&guarantees.text())?;
+            }
         }
     }
     let is_warned = findings.iter().any(|finding| finding.severity >= Severity::Warning);
     match application {
-        None if is_refuted => Err(CommandError::NotProved),
+        None if proof.is_some() => Err(CommandError::NotProved),
         None => Err(CommandError::Reported),
         Some(_) if arguments.strict && is_warned => Err(CommandError::Strict),
         Some(_) => Ok(()),

@@ -7,6 +7,7 @@ pub(crate) mod forecast;
 pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod proof;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod verification;

@@ -32,34 +32,15 @@ pub fn text(report: &ProofReport) -> String {
         out.push('\n');
     } else if !report.destinations.is_empty() {
         matrix(&mut out, report);
+        reasons(&mut out, report);
     }
     if let Some(expectation) = &report.expectation {
         let word = if expectation.is_met { "proved" } else { "NOT proved" };
         let _ = writeln!(out, "{word}: {}", expectation.text);
     }
-    for guarantee in &report.guarantees {
-        let word = match guarantee.outcome {
-            Outcome::Holds => "holds",
-            Outcome::Violated => "VIOLATED",
-            Outcome::Unknown => "not proved",
-        };
-        let _ = writeln!(out, "{word}: {}", guarantee.claim);
-        for evidence in &guarantee.evidence {
-            let _ = writeln!(out, "  {}", evidence.text);
-            if let Some(found) = &evidence.verdict {
-                verdict(&mut out, report, found, "    ");
-            }
-        }
-    }
+    guarantees(&mut out, report, true);
     if report.answers.is_empty() {
-        section(
-            &mut out,
-            "Over others (what one stolen host opens)",
-            report.chains.iter().map(|chain| {
-                let doubt = if chain.is_certain { "" } else { " (not certain)" };
-                format!("{} -> {}{doubt}", chain.from, chain.steps.join(" -> "))
-            }),
-        );
+        chains(&mut out, report);
         section(
             &mut out,
             "Rules that could go or be narrower",
@@ -72,6 +53,51 @@ pub fn text(report: &ProofReport) -> String {
         section(&mut out, "Combinations of conditions that were examined", lines);
     }
     out
+}
+
+/// Guarantees, matrix and chains, without the steps of each verdict.
+#[must_use]
+pub fn outline(report: &ProofReport) -> String {
+    let mut out = String::new();
+    guarantees(&mut out, report, false);
+    out.push('\n');
+    matrix(&mut out, report);
+    chains(&mut out, report);
+    section(&mut out, "Notes", report.notes.iter().cloned());
+    out
+}
+
+fn guarantees(out: &mut String, report: &ProofReport, with_evidence: bool) {
+    for guarantee in &report.guarantees {
+        let word = match guarantee.outcome {
+            Outcome::Holds => "holds",
+            Outcome::Violated => "VIOLATED",
+            Outcome::Unknown => "not proved",
+        };
+        let _ = writeln!(out, "{word}: {}", guarantee.claim);
+        for evidence in guarantee.evidence.iter().filter(|_| with_evidence) {
+            let _ = writeln!(out, "  {}", evidence.text);
+            if let Some(found) = &evidence.verdict {
+                verdict(out, report, found, "    ");
+            }
+        }
+    }
+}
+
+/// Each way over others, once for all that begin there; the beginning of a longer way is not told twice.
+fn chains(out: &mut String, report: &ProofReport) {
+    let mut ways: BTreeMap<&[String], Vec<(&str, bool)>> = BTreeMap::new();
+    for chain in &report.chains {
+        ways.entry(&chain.steps).or_default().push((&chain.from, chain.is_certain));
+    }
+    let longer: Vec<&[String]> = ways.keys().copied().collect();
+    let is_told = |steps: &[String]| longer.iter().any(|other| other.len() > steps.len() && other.starts_with(steps));
+    let lines = ways.iter().filter(|(steps, _)| !is_told(steps)).map(|(steps, from)| {
+        let doubt = if from.iter().all(|(_, is_certain)| *is_certain) { "" } else { " (not certain)" };
+        let from: Vec<&str> = from.iter().map(|(from, _)| *from).collect();
+        format!("{} -> {}{doubt}", from.join(", "), steps.join(" -> "))
+    });
+    section(out, "Over others (what one stolen host opens)", lines.collect::<Vec<_>>().into_iter());
 }
 
 fn section(out: &mut String, title: &str, lines: impl Iterator<Item = String>) {
@@ -105,6 +131,10 @@ fn matrix(out: &mut String, report: &ProofReport) {
             let _ = writeln!(out, "{source:width$}  {}", marks.join(" "));
         }
     }
+}
+
+/// The steps of every verdict that is not a denial.
+fn reasons(out: &mut String, report: &ProofReport) {
     out.push('\n');
     for cell in report.cells.iter().filter(|cell| cell.status != Status::Unreachable) {
         let (source, destination) = (&report.sources[cell.source], &report.destinations[cell.destination].name);
