@@ -202,6 +202,22 @@ fn opened(judge: &Judge<'_>, edge: &StatedEdge, judged: &mut GuaranteeReport) {
         }
     }
     let pair = (edge.from.as_str(), edge.to.as_str());
+    let is_heard = |to: &Destination| match to {
+        Destination::Port { component, protocol, ports } => {
+            let mut listeners = picture.components[*component].listeners.iter();
+            listeners.any(|known| known.protocol == *protocol && known.ports.0 <= ports.0 && ports.1 <= known.ports.1)
+        }
+        _ => true,
+    };
+    if !tos.is_empty() && !tos.iter().any(|(_, to)| is_heard(to)) {
+        judged.worsen(
+            Outcome::Violated,
+            pair,
+            format!("{} to {}: stated, but nothing listens there", pair.0, pair.1),
+            None,
+        );
+        return;
+    }
     match best {
         // Which part of the internet gets through is not said by this edge.
         Some(verdict) if is_whole_internet && verdict.status == Status::Partly => {}
@@ -217,7 +233,10 @@ fn opened(judge: &Judge<'_>, edge: &StatedEdge, judged: &mut GuaranteeReport) {
 /// rule or address more would open it.
 fn public_places(judge: &Judge<'_>, edges: &[StatedEdge], judged: &mut GuaranteeReport) {
     let picture = judge.picture();
-    let is_outside = |name: &str| sources(picture, name).iter().any(|(_, source)| source.addresses().is_some());
+    let is_outside = |name: &str| {
+        let mut addresses = sources(picture, name).into_iter().filter_map(|(_, source)| source.addresses());
+        addresses.any(|(family, all)| !all.intersection(&AddressSet::internet(family)).is_empty())
+    };
     let meant: BTreeSet<&str> = edges
         .iter()
         .filter(|edge| is_outside(&edge.from))
