@@ -1,8 +1,11 @@
 //! What tests stand on: a world in memory that can fail and be cut off at any moment, and an
 //! environment of their own for tests of the command.
 
+pub mod account;
+pub mod deployments;
 pub mod environment;
 pub mod fake_target;
 
+pub use account::FakeAccount;
 pub use environment::{Output, TestEnvironment, silent};
 pub use fake_target::{FakeTarget, Moment, Thing, World};

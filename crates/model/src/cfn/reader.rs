@@ -27,6 +27,10 @@ pub struct Template {
     pub file: String,
     /// What it says.
     pub graph: ResourceGraph,
+    /// The values under `Outputs`, by name.
+    pub outputs: IndexMap<String, Value>,
+    /// What it says of itself.
+    pub description: Option<String>,
 }
 
 /// More than CloudFormation itself takes (1 MB), so that generated templates of any size can be judged.
@@ -48,7 +52,15 @@ pub fn read(file: &str, text: &str, findings: &mut Findings) -> Option<Template>
         );
         return None;
     };
-    Some(Template { file: file.to_owned(), graph: reader.graph(&document.root, resources) })
+    let outputs = document.root.get("Outputs").and_then(Node::entries).unwrap_or_default().iter();
+    Some(Template {
+        file: file.to_owned(),
+        graph: reader.graph(&document.root, resources),
+        outputs: outputs
+            .filter_map(|entry| Some((entry.key.clone(), reader.value(entry.value.get("Value")?))))
+            .collect(),
+        description: document.root.get("Description").and_then(Node::text).map(str::to_owned),
+    })
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

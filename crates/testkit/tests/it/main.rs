@@ -1,0 +1,3 @@
+//! Tests of the account in memory.
+
+mod machine;
