@@ -3,7 +3,7 @@
 use super::bounded::{Tri, Whys, why};
 use super::intervals::SetAlgebra;
 use super::packets::{AddressSet, Family, TCP, describe_ports};
-use super::picture::{Component, Filter, Interface, Picture, Place, Policy};
+use super::picture::{Component, Filter, Interface, Picture, Place, Policy, Target};
 use super::road::{Atlas, Gate, Kind, Look, Passes, Road};
 use super::verdict::{Cut, Hop, Status, Verdict, any, every, judge};
 use std::cell::RefCell;
@@ -202,8 +202,22 @@ impl<'p> Judge<'p> {
         if !component.unknown.is_empty() {
             return Verdict::unknown(component.unknown.clone());
         }
+        if !component.interfaces.is_empty() {
+            let text = format!("{} listens at no interface in a network", component.place.id);
+            return Verdict::unreachable("interface", component.place.clone(), text, "give it a private endpoint");
+        }
         let text = format!("{} has no interface in a network", component.place.id);
         Verdict::unreachable("interface", component.place.clone(), text, "place it in a subnet")
+    }
+
+    /// A verdict about the interfaces of a component that may not listen there.
+    fn inside_of(verdict: Verdict, to: &Component) -> Verdict {
+        match &to.listens_inside {
+            Tri::Unknown(whys) if verdict.status >= Status::Partly => {
+                Verdict { status: Status::Unknown, whys: whys.clone(), witness: None, part: None, ..verdict }
+            }
+            _ => verdict,
+        }
     }
 
     /// Joins what is known of a component with what is not.
@@ -230,7 +244,7 @@ impl<'p> Judge<'p> {
         ports: (u16, u16),
     ) -> Verdict {
         let mut ways = Vec::new();
-        if !to.interfaces.is_empty() {
+        if !to.interfaces.is_empty() && to.listens_inside.is_possible() {
             let parts = to.interfaces.iter().flat_map(|interface| {
                 let subnet = &self.picture.subnets[interface.subnet].place.id;
                 let roads = self.atlas.outside_to(sources, interface, family);
@@ -244,7 +258,7 @@ impl<'p> Judge<'p> {
                     (name, judge(self.picture, &road, protocol, ports))
                 })
             });
-            ways.extend(every(parts.collect()));
+            ways.extend(every(parts.collect()).map(|verdict| Self::inside_of(verdict, to)));
         }
         if let Some(endpoint) = &to.public_endpoint
             && protocol == TCP
@@ -307,17 +321,25 @@ impl<'p> Judge<'p> {
         });
         let Some(interface) = from.interfaces.first().filter(|_| keeps) else { return };
         let vpc = &self.picture.vpcs[self.picture.subnets[interface.subnet].vpc];
+        road.unknown_sources.clear();
         match &interface.public_v4 {
             Tri::Yes => road.sources = AddressSet::internet(Family::V4),
-            Tri::No if vpc.unknown_blocks.is_empty() => road.sources = vpc.blocks.of_family(Family::V4),
+            Tri::No if vpc.unknown_blocks.is_empty() && !self.has_neighbours(interface) => {
+                road.sources = vpc.blocks.of_family(Family::V4);
+            }
             _ => {
-                road.unknown_sources.extend(why(format!("who the clients of {} are is not known", from.place.id)));
+                road.unknown_sources = why(format!("who the clients of {} are is not known", from.place.id));
                 road.sources = AddressSet::every(Family::V4);
             }
         }
-        if !matches!(interface.public_v4, Tri::Unknown(_)) {
-            road.unknown_sources.clear();
-        }
+    }
+
+    /// Whether clients may come from other networks.
+    fn has_neighbours(&self, interface: &Interface) -> bool {
+        let vpc = self.picture.subnets[interface.subnet].vpc;
+        !self.picture.vpcs[vpc].vpn_gateways.is_empty()
+            || self.picture.peerings.values().any(|link| link.vpcs.contains(&vpc))
+            || self.picture.transit_gateways.values().any(|it| it.attachments.iter().any(|at| at.vpc == Some(vpc)))
     }
 
     pub(super) fn between(&self, from: &'p Component, to: &'p Component, protocol: u8, ports: (u16, u16)) -> Verdict {
@@ -326,8 +348,9 @@ impl<'p> Judge<'p> {
             return Self::with_doubts(Self::nowhere(missing), &[from, to]);
         }
         let mut parts = Vec::new();
+        let doors = if to.listens_inside.is_possible() { to.interfaces.as_slice() } else { &[] };
         for a in &from.interfaces {
-            for b in &to.interfaces {
+            for b in doors {
                 let mut ways = Vec::new();
                 for family in Self::families(a, b) {
                     for mut road in self.atlas.between(a, b, family) {
@@ -353,7 +376,7 @@ impl<'p> Judge<'p> {
                 parts.push((format!("from {} to {}", first.place.id, second.place.id), verdict));
             }
         }
-        let mut ways: Vec<Verdict> = every(parts).into_iter().collect();
+        let mut ways: Vec<Verdict> = every(parts).map(|verdict| Self::inside_of(verdict, to)).into_iter().collect();
         if ways.iter().all(|verdict| verdict.status == Status::Unreachable) {
             ways.extend(self.over_the_internet(from, to, protocol, ports));
         }
@@ -364,6 +387,67 @@ impl<'p> Judge<'p> {
     /// From one component's way out to another's public address. The address that the packets then come from
     /// is the provider's choice.
     pub(super) fn over_the_internet(
+        &self,
+        from: &'p Component,
+        to: &'p Component,
+        protocol: u8,
+        ports: (u16, u16),
+    ) -> Option<Verdict> {
+        let v4 = self.over_the_internet_v4(from, to, protocol, ports);
+        any(v4.into_iter().chain(self.over_the_internet_v6(from, to, (protocol, ports))).collect())
+    }
+
+    /// IPv6 addresses are public ones and their own: what leaves one VPC comes with them to another.
+    fn over_the_internet_v6(
+        &self,
+        from: &'p Component,
+        to: &'p Component,
+        (protocol, ports): Ports,
+    ) -> Option<Verdict> {
+        let has_v6 = |component: &Component| component.interfaces.iter().any(|interface| interface.v6.is_possible());
+        if from.is_relay || !has_v6(from) || !(has_v6(to) || to.public_endpoint.is_some()) {
+            return None;
+        }
+        let vpc = |interface: &Interface| self.picture.subnets[interface.subnet].vpc;
+        let is_apart = to.public_endpoint.is_some()
+            || from.interfaces.iter().any(|a| to.interfaces.iter().any(|b| vpc(a) != vpc(b)));
+        if !is_apart {
+            return None;
+        }
+        let mut whys = Whys::new();
+        let mut addresses = |component: &Component| {
+            let mut all = AddressSet::empty();
+            for interface in &component.interfaces {
+                let (set, unknown) = self.picture.addresses(interface, Family::V6);
+                all = all.union(&set);
+                whys.extend(unknown.iter().cloned());
+                if let Tri::Unknown(unknown) = &interface.v6 {
+                    whys.extend(unknown.iter().cloned());
+                }
+            }
+            all
+        };
+        let sources = addresses(from);
+        let mut destinations = addresses(to);
+        if to.public_endpoint.is_some() {
+            destinations = AddressSet::internet(Family::V6);
+        }
+        let into = self.outside_to(&sources, Family::V6, to, protocol, ports);
+        let out = self.to_outside(from, &destinations, Family::V6, (protocol, ports));
+        if into.status == Status::Unreachable || out.status == Status::Unreachable {
+            return None;
+        }
+        let is_certain = whys.is_empty() && into.status == Status::Reachable && out.status == Status::Reachable;
+        let status = if is_certain { Status::Reachable } else { Status::Unknown };
+        whys.extend(out.whys.iter().chain(&into.whys).cloned());
+        if whys.is_empty() {
+            whys = why(format!("only some addresses of {} and {} reach each other", from.place.id, to.place.id));
+        }
+        let whys = if is_certain { Whys::new() } else { whys };
+        Some(Verdict { hops: out.hops.into_iter().chain(into.hops).collect(), whys, ..Verdict::bare(status) })
+    }
+
+    fn over_the_internet_v4(
         &self,
         from: &'p Component,
         to: &'p Component,
@@ -471,8 +555,25 @@ impl<'p> Judge<'p> {
                 parts.push((name, judge(self.picture, &road, protocol, ports)));
             }
         }
-        let verdict = every(parts).unwrap_or_else(|| Self::nowhere(from));
+        let mut verdict = every(parts).unwrap_or_else(|| Self::nowhere(from));
+        let translator = from.interfaces.iter().find_map(|interface| self.translated(interface));
+        if let Some(route) = translator.filter(|_| family == Family::V4 && verdict.status == Status::Unreachable) {
+            let text =
+                format!("{} leads IPv6 packets for IPv4 addresses to a translator, which is not modelled", route.id);
+            verdict = Verdict::unknown(why(text));
+        }
         Self::named(Self::with_doubts(verdict, &[from]), from)
+    }
+
+    /// The route by which a host with IPv6 addresses reaches IPv4 ones (NAT64).
+    pub(super) fn translated(&self, interface: &Interface) -> Option<&'p Place> {
+        let table = &self.picture.tables[self.picture.subnets[interface.subnet].table];
+        let prefix = AddressSet::parse("64:ff9b::/96").filter(|_| interface.v6.is_possible())?;
+        table.parts.iter().find_map(|(part, route)| {
+            let route = &table.routes[*route];
+            let leads = matches!(route.target, Target::Nat(_)) && !part.intersection(&prefix).is_empty();
+            leads.then_some(&route.place)
+        })
     }
 
     /// Over an endpoint, or over the internet.

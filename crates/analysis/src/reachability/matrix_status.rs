@@ -100,7 +100,11 @@ impl<'p> Judge<'p> {
                     self.atlas.to_outside(interface, &internet, family)
                 };
                 let statuses: Vec<Status> = roads.iter().map(|road| status(road, protocol, ports)).collect();
-                let found = every_status(&statuses).unwrap_or(Status::Unreachable);
+                let mut found = every_status(&statuses).unwrap_or(Status::Unreachable);
+                let is_v4_outwards = family == Family::V4 && !is_inward;
+                if is_v4_outwards && found == Status::Unreachable && self.translated(interface).is_some() {
+                    found = Status::Unknown;
+                }
                 if let Some(key) = key {
                     self.outside.borrow_mut().insert(key, found);
                 }

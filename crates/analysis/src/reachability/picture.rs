@@ -6,6 +6,7 @@ mod appliances;
 mod balancers;
 mod beanstalk;
 mod build;
+mod callers;
 mod catalogue;
 mod components;
 mod compute;

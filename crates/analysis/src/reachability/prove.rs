@@ -9,7 +9,7 @@ use super::judge::{Destination, Judge, Source};
 use super::packets::TCP;
 use super::picture::{Picture, draw};
 use super::question::{
-    Question, destinations, every_destination, every_source, is_same, is_senseless, not_there, port_name, sources,
+    Question, destinations, every_destination, every_source, is_one_host, is_senseless, not_there, port_name, sources,
 };
 use super::report::{Answer, Cell, Column, ExpectationReport, Origin, ProofReport, REPORT_VERSION, ScenarioReport};
 use super::road::Atlas;
@@ -241,7 +241,7 @@ impl Proof {
         };
         for (from_name, from) in &froms {
             for (to_name, to) in &tos {
-                if is_senseless(from, to) || (froms.len() * tos.len() > 1 && is_same(from, to)) {
+                if is_senseless(from, to) || (froms.len() * tos.len() > 1 && is_one_host(picture, from, to)) {
                     continue;
                 }
                 let key = (from_name.clone(), to_name.clone());
@@ -276,7 +276,7 @@ impl Proof {
             };
             for position in asked {
                 let (from, row) = (&sources[position].1, rows[position]);
-                if is_senseless(from, to) || is_same(from, to) {
+                if is_senseless(from, to) || is_one_host(picture, from, to) {
                     continue;
                 }
                 let verdict = is_small.then(|| Box::new(judge.verdict(from, to)));

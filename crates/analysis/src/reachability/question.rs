@@ -24,8 +24,14 @@ pub(super) fn port_name(component: &str, protocol: u8, ports: (u16, u16)) -> Str
     format!("{component}:{protocol}{}", describe_ports(ports))
 }
 
+/// Whether both ends are one component.
 pub(super) fn is_same(from: &Source, to: &Destination) -> bool {
     matches!((from, to), (Source::Component(a), Destination::Port { component, .. }) if a == component)
+}
+
+/// Whether both ends are one host, which needs no network to reach itself; members of a group do.
+pub(super) fn is_one_host(picture: &Picture, from: &Source, to: &Destination) -> bool {
+    is_same(from, to) && !matches!(from, Source::Component(index) if picture.components[*index].is_several)
 }
 
 pub(super) fn is_senseless(from: &Source, to: &Destination) -> bool {

@@ -86,6 +86,7 @@ pub(super) fn is_modelled(kind: &str) -> bool {
         || super::balancers::reads(kind)
         || super::compute::reads(kind)
         || super::beanstalk::reads(kind)
+        || super::callers::reads(kind)
 }
 
 /// Services without interfaces in a VPC, and parts that only describe.

@@ -11,6 +11,7 @@ impl Builder<'_> {
         self.computers();
         self.containers();
         self.data_services();
+        self.callers();
         self.endpoints();
         self.balancers();
         self.vpcs_by_groups();
@@ -32,28 +33,34 @@ impl Builder<'_> {
         }
     }
 
-    /// Elastic addresses, once it is known what they are given to.
+    /// Elastic addresses, once it is known what they are given to; interfaces of their own have theirs already.
     fn public_addresses(&mut self) {
-        let mut given: Vec<(String, Tri)> = Vec::new();
-        for (kind, properties) in [
-            ("AWS::EC2::EIP", &["InstanceId"][..]),
-            ("AWS::EC2::EIPAssociation", &["InstanceId", "NetworkInterfaceId"]),
-        ] {
+        let mut given: Vec<(Option<String>, Tri)> = Vec::new();
+        for kind in ["AWS::EC2::EIP", "AWS::EC2::EIPAssociation"] {
             for name in self.of_kind(kind) {
-                for property in properties {
-                    match &self.get(name, property).is {
-                        Is::Resource(owner) | Is::Attribute(owner, _) => given.push((owner.clone(), Tri::Yes)),
-                        _ => {}
+                let value = self.get(name, "InstanceId");
+                match &value.is {
+                    Is::Resource(owner) | Is::Attribute(owner, _) => given.push((Some(owner.clone()), Tri::Yes)),
+                    // A parameter or an import names nothing of this template; a function that is not
+                    // evaluated may.
+                    Is::Unknown(whys) if whys.iter().any(|why| why.0.contains("is not evaluated")) => {
+                        given.push((None, Tri::Unknown(whys.clone())));
                     }
+                    _ => {}
                 }
             }
         }
         for (owner, has) in given {
-            if let Some(index) = self.picture.component(&owner) {
-                let component = &mut self.picture.components[index];
-                // Of several interfaces the first has the address, unless it was given to one by name.
-                if let Some(interface) = component.interfaces.first_mut() {
-                    interface.public_v4 = has;
+            for component in &mut self.picture.components {
+                let is_owner = match &owner {
+                    Some(owner) => component.place.id == *owner,
+                    None => component.kind == "AWS::EC2::Instance",
+                };
+                // Of several interfaces the first has the address.
+                if let Some(interface) = component.interfaces.first_mut().filter(|_| is_owner)
+                    && interface.public_v4 != Tri::Yes
+                {
+                    interface.public_v4 = has.clone();
                 }
             }
         }
@@ -131,6 +138,8 @@ fn is_host(kind: &str) -> bool {
         "AWS::EC2::Instance"
             | "AWS::EC2::NetworkInterface"
             | "AWS::AutoScaling::AutoScalingGroup"
+            | "AWS::EC2::EC2Fleet"
+            | "AWS::EC2::SpotFleet"
             | "AWS::EKS::Nodegroup"
             | "AWS::ECS::Service"
             | "AWS::ElasticBeanstalk::Environment"

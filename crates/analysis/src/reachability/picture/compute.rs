@@ -5,7 +5,7 @@ use super::value::{own_name, truth, why_not};
 use super::{Component, Interface};
 use crate::reachability::bounded::{Tri, Whys};
 use model::cfn::{Evaluated, Is};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn reads(kind: &str) -> bool {
     matches!(
@@ -68,8 +68,16 @@ impl Builder<'_> {
         }
     }
 
+    /// Interfaces of their own that get an elastic address by name.
+    fn addressed_interfaces(&self) -> BTreeSet<String> {
+        let associations = self.of_kind("AWS::EC2::EIPAssociation");
+        let named = |name: &&str| own_name(self.get(name, "NetworkInterfaceId")).map(str::to_owned);
+        associations.iter().filter_map(named).collect()
+    }
+
     fn network_interfaces(&mut self) -> BTreeMap<String, Interface> {
         let mut interfaces = BTreeMap::new();
+        let addressed = self.addressed_interfaces();
         for name in self.of_kind("AWS::EC2::NetworkInterface") {
             let (subnet, groups) = (self.get(name, "SubnetId").clone(), self.get(name, "GroupSet").clone());
             let subnet = self.subnet(&subnet);
@@ -77,6 +85,9 @@ impl Builder<'_> {
             interface.address = self.get(name, "PrivateIpAddress").as_text().and_then(|text| text.parse().ok());
             if !self.get(name, "Ipv6Addresses").is_absent() || !self.get(name, "Ipv6AddressCount").is_absent() {
                 interface.v6 = Tri::Yes;
+            }
+            if addressed.contains(name) {
+                interface.public_v4 = Tri::Yes;
             }
             interfaces.insert(name.to_owned(), interface);
         }

@@ -20,8 +20,6 @@ pub(super) fn reads(kind: &str) -> bool {
             | "AWS::EKS::AccessEntry"
             | "AWS::EKS::FargateProfile"
             | "AWS::EKS::PodIdentityAssociation"
-            | "AWS::Lambda::Function"
-            | "AWS::Serverless::Function"
     )
 }
 
@@ -39,21 +37,11 @@ impl Builder<'_> {
         for name in self.of_kind("AWS::EKS::FargateProfile") {
             self.eks_pods(name);
         }
-        for kind in ["AWS::Lambda::Function", "AWS::Serverless::Function"] {
-            for name in self.of_kind(kind) {
-                let place = self.get(name, "VpcConfig").clone();
-                if place.get("SubnetIds").items().is_empty() {
-                    continue;
-                }
-                let mut component = self.component(name);
-                component.interfaces = self.interfaces(&[place.get("SubnetIds")], &[place.get("SecurityGroupIds")]);
-                self.picture.components.push(component);
-            }
-        }
     }
 
     fn ecs_service(&mut self, name: &str) {
         let mut component = self.component(name);
+        component.is_several = self.get(name, "DesiredCount").as_text() != Some("1");
         self.container_ports(name, &mut component);
         let network = self.get(name, "NetworkConfiguration").get("AwsvpcConfiguration").clone();
         if network.is_absent() {
@@ -119,6 +107,7 @@ impl Builder<'_> {
         }
         listen(&mut component, &[443]);
         component.is_relay = true;
+        component.listens_inside = truth(config.get("EndpointPrivateAccess")).unwrap_or(Tri::No);
         let allowed = match truth(config.get("EndpointPublicAccess")).unwrap_or(Tri::Yes) {
             Tri::Yes => allowed_blocks(config.get("PublicAccessCidrs")),
             Tri::No => Bounded::none(),
@@ -136,6 +125,7 @@ impl Builder<'_> {
         let (subnets, cluster) = (self.get(name, "Subnets").clone(), self.get(name, "ClusterName").clone());
         let own = self.cluster_group(&cluster);
         let mut component = self.component(name);
+        component.is_several = true;
         let mut groups: Vec<Evaluated> = Vec::new();
         if let Some(template) = own_name(self.get(name, "LaunchTemplate").get("Id")) {
             groups = self.get(template, "LaunchTemplateData").get("SecurityGroupIds").items().to_vec();
@@ -210,6 +200,7 @@ impl Builder<'_> {
         }
         component.interfaces.sort();
         component.interfaces.dedup();
+        component.is_several = true;
         self.picture.components.push(component);
     }
 }

@@ -119,6 +119,7 @@ fn at<'v>(value: &'v Evaluated, path: &str) -> &'v Evaluated {
 impl Builder<'_> {
     pub(super) fn data_services(&mut self) {
         self.databases();
+        self.proxies();
         for service in SERVICES {
             for name in self.of_kind(service.kind) {
                 self.service(service, name);
@@ -160,6 +161,11 @@ impl Builder<'_> {
                 });
             }
             None => component.interfaces = self.interfaces(&[&subnets.clone()], &[&groups]),
+        }
+        // Managed services have IPv4 addresses unless they are asked for more.
+        let v6 = has_both_families(&properties);
+        for interface in &mut component.interfaces {
+            interface.v6 = v6.clone();
         }
         if let Some(is_public) = truth(properties.get(service.public)) {
             for interface in &mut component.interfaces {
@@ -255,7 +261,45 @@ impl Builder<'_> {
             all.push(&DEFAULT_SUBNETS);
         }
         component.interfaces = self.interfaces(&all, &[groups]);
+        let v6 = self.resources.get(said_in).map_or(Tri::No, |drawn| has_both_families(&drawn.properties));
+        for interface in &mut component.interfaces {
+            interface.v6 = v6.clone();
+        }
         component
+    }
+
+    /// Proxies of databases: they listen where their endpoints stand.
+    fn proxies(&mut self) {
+        for kind in ["AWS::RDS::DBProxy", "AWS::RDS::DBProxyEndpoint"] {
+            for name in self.of_kind(kind) {
+                let mut component = self.component(name);
+                let proxy = self.resources_named("AWS::RDS::DBProxy", self.get(name, "DBProxyName"));
+                let family = self.get(proxy.unwrap_or(name), "EngineFamily");
+                match family.as_text() {
+                    Some("MYSQL") => listen(&mut component, &[3306]),
+                    Some("POSTGRESQL") => listen(&mut component, &[5432]),
+                    Some("SQLSERVER") => listen(&mut component, &[1433]),
+                    _ => listen_anywhere(&mut component),
+                }
+                let (subnets, groups) =
+                    (self.get(name, "VpcSubnetIds").clone(), self.get(name, "VpcSecurityGroupIds").clone());
+                component.interfaces = self.interfaces(&[&subnets], &[&groups]);
+                for interface in &mut component.interfaces {
+                    interface.v6 = Tri::No;
+                }
+                self.picture.components.push(component);
+            }
+        }
+    }
+
+    /// The resource of a kind that a value refers to, or names by its property of the same name.
+    fn resources_named(&self, kind: &str, value: &Evaluated) -> Option<&'_ str> {
+        let names = self.of_kind(kind);
+        if let Some(own) = own_name(value) {
+            return names.into_iter().find(|name| *name == own);
+        }
+        let text = value.as_text()?;
+        names.into_iter().find(|name| self.get(name, "DBProxyName").as_text() == Some(text))
     }
 
     /// Public addresses of a database: as said, else by whether its VPC has an internet gateway.
@@ -294,13 +338,39 @@ impl Builder<'_> {
             let mut component = self.component(name);
             component.interfaces = self.interfaces(&[&subnets], &[&groups]);
             component.is_relay = true;
-            listen(&mut component, &[443]);
+            let v6 = self.resources.get(name).map_or(Tri::No, |drawn| has_both_families(&drawn.properties));
+            for interface in &mut component.interfaces {
+                interface.v6 = v6.clone();
+            }
+            let is_open_ended =
+                !self.get(name, "ServiceName").as_text().is_some_and(|text| text.starts_with("com.amazonaws"));
+            if is_open_ended {
+                // Somebody else's service listens where it likes.
+                listen_anywhere(&mut component);
+            } else {
+                listen(&mut component, &[443]);
+            }
             let service = service_name(self.get(name, "ServiceName"));
             let policy = self.endpoint_policy(name);
             self.picture.interface_endpoints.insert(name.to_owned(), (service, policy));
             self.picture.components.push(component);
         }
     }
+}
+
+/// Whether a managed service has IPv6 addresses too.
+fn has_both_families(properties: &Evaluated) -> Tri {
+    for property in ["NetworkType", "IpAddressType", "IPAddressType", "NetworkTypes"] {
+        let value = properties.get(property);
+        if let Some(whys) = value.why() {
+            return Tri::Unknown(whys.clone());
+        }
+        if let Some(text) = value.as_text() {
+            let text = text.to_ascii_lowercase();
+            return (text.contains("dual") || text.contains('6')).into();
+        }
+    }
+    Tri::No
 }
 
 static DEFAULT_SUBNETS: Evaluated = Evaluated::ABSENT;

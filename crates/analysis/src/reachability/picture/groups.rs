@@ -4,7 +4,7 @@ use super::build::Builder;
 use super::network::{block, protocol_number};
 use super::value::{number, own_name, port, why_not};
 use super::{Group, GroupRule, Peer, Place};
-use crate::reachability::bounded::Whys;
+use crate::reachability::bounded::{Whys, why};
 use crate::reachability::intervals::SetAlgebra;
 use crate::reachability::packets::{AddressSet, ProtocolName, describe_ports};
 use model::cfn::Evaluated;
@@ -19,8 +19,12 @@ enum Direction {
 impl Builder<'_> {
     /// The default group of a VPC of the template: its members reach each other and everything outside.
     pub(super) fn default_group(&mut self, vpc: &str) -> usize {
+        self.group_of_friends(Place::new(format!("{vpc}.DefaultSecurityGroup"), self.place(vpc).line))
+    }
+
+    /// A group whose members reach each other, and everything outside.
+    fn group_of_friends(&mut self, place: Place) -> usize {
         let index = self.picture.groups.len();
-        let place = Place::new(format!("{vpc}.DefaultSecurityGroup"), self.place(vpc).line);
         let from_self = GroupRule {
             place: place.clone(),
             protocols: (0, u8::MAX),
@@ -29,16 +33,10 @@ impl Builder<'_> {
             unknown: Whys::new(),
             text: "everything from itself".to_owned(),
         };
-        let egress = vec![to_everywhere(&place)];
-        self.picture.groups.push(Group {
-            place: place.clone(),
-            ingress: vec![from_self],
-            egress,
-            unknown: Whys::new(),
-            is_external: false,
-            vpc: None,
-        });
-        self.groups.insert(place.id, index);
+        self.groups.insert(place.id.clone(), index);
+        let (ingress, egress) = (vec![from_self], vec![to_everywhere(&place)]);
+        let group = Group { place, ingress, egress, unknown: Whys::new(), is_external: false, vpc: None };
+        self.picture.groups.push(group);
         index
     }
 
@@ -116,22 +114,8 @@ impl Builder<'_> {
     /// Groups that services make for themselves.
     fn managed_groups(&mut self) {
         for name in self.of_kind("AWS::EKS::Cluster") {
-            let key = format!("{name}.ClusterSecurityGroupId");
-            let place = Place::new(key.clone(), self.place(name).line);
-            let index = self.picture.groups.len();
-            let from_self = GroupRule {
-                place: place.clone(),
-                protocols: (0, u8::MAX),
-                ports: (0, u16::MAX),
-                peer: Peer::Group(index),
-                unknown: Whys::new(),
-                text: "everything from itself".to_owned(),
-            };
-            let egress = vec![to_everywhere(&place)];
-            let group =
-                Group { place, ingress: vec![from_self], egress, unknown: Whys::new(), is_external: false, vpc: None };
-            self.picture.groups.push(group);
-            self.groups.insert(key, index);
+            let line = self.place(name).line;
+            self.group_of_friends(Place::new(format!("{name}.ClusterSecurityGroupId"), line));
         }
     }
 
@@ -189,9 +173,20 @@ impl Builder<'_> {
                 ("DestinationSecurityGroupId", "DestinationSecurityGroupName", "DestinationPrefixListId")
             }
         };
+        let owner = rule.get("SourceSecurityGroupOwnerId");
+        let is_foreign = !owner.is_absent() && owner.as_text() != Some("${AWS::AccountId}");
         for property in [group, name] {
             let value = rule.get(property);
-            if let Some(index) = self.group(value) {
+            // The same name in another account is another group.
+            let found = match value.as_text().filter(|_| is_foreign) {
+                Some(text) => {
+                    let owner = owner.as_text().unwrap_or("another account");
+                    let whys = why(format!("the group {text} of {owner} is not in this template"));
+                    Some(self.external_group(&format!("{text} of {owner}"), &whys))
+                }
+                None => self.group(value),
+            };
+            if let Some(index) = found {
                 return (Peer::Group(index), self.picture.groups[index].place.id.clone());
             }
         }
@@ -204,7 +199,10 @@ impl Builder<'_> {
                     (Peer::Addresses(set.fold(AddressSet::empty(), |all, block| all.union(&block))), text)
                 }
                 None => {
-                    unknown.extend(why_not(value, "prefix list of this template"));
+                    unknown.extend(match value.as_text() {
+                        Some(list) => why(format!("the entries of the prefix list {list} are not in this template")),
+                        None => why_not(value, "prefix list of this template"),
+                    });
                     (Peer::Unknown, text)
                 }
             };

@@ -51,7 +51,12 @@ impl Builder<'_> {
     pub(super) fn route_tables(&mut self) {
         let mut routes: std::collections::BTreeMap<String, Vec<Route>> = std::collections::BTreeMap::new();
         for name in self.of_kind("AWS::EC2::Route") {
-            let Some(table) = own_name(self.get(name, "RouteTableId")).map(str::to_owned) else { continue };
+            let value = self.get(name, "RouteTableId");
+            let table = own_name(value).map(str::to_owned);
+            let Some(table) = table.filter(|table| self.kind(table) == "AWS::EC2::RouteTable") else {
+                self.doubt_main_tables(name, &value.clone());
+                continue;
+            };
             let made = self.routes_of(name);
             routes.entry(table).or_default().extend(made);
         }
@@ -74,6 +79,25 @@ impl Builder<'_> {
             for table in tables {
                 self.picture.tables[table].propagated_from.push(place.clone());
             }
+        }
+    }
+
+    /// A route of a table that somebody looks up may be one of a main table; a parameter or an import cannot name
+    /// what this template makes.
+    fn doubt_main_tables(&mut self, name: &str, table: &Evaluated) {
+        let may_be_own = match &table.is {
+            Is::Resource(_) | Is::Attribute(..) => true,
+            Is::Unknown(whys) => {
+                whys.iter().any(|why| why.0.contains("is not evaluated") || why.0.contains("once it exists"))
+            }
+            _ => false,
+        };
+        if !may_be_own {
+            return;
+        }
+        let reason = why(format!("{name} may be a route of it"));
+        for index in self.main_tables.values() {
+            self.picture.tables[*index].doubt(&reason);
         }
     }
 

@@ -29,8 +29,6 @@ fn reach(kind: &str) -> Reach {
         "AWS::ApiGateway::VpcLink",
         "AWS::EC2::VPCEndpointService",
         "AWS::VpcLattice::",
-        "AWS::Transfer::",
-        "AWS::DMS::",
     ];
     if kind == "AWS::CloudFormation::Stack" || kind == "AWS::Serverless::Application" || kind.ends_with("::MODULE") {
         Reach::Stack
