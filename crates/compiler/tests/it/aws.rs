@@ -136,7 +136,7 @@ pub(crate) fn compiled(components: &str) -> (Compilation, AwsDeployment) {
     (compile_production(&manifest, &files), lower(&manifest, &files).0)
 }
 
-fn tabpy() -> (AwsDeployment, TemplateSet) {
+pub(crate) fn tabpy() -> (AwsDeployment, TemplateSet) {
     lower(&format!("{BLUEPRINT}{PRODUCTION}"), &blueprint_files())
 }
 

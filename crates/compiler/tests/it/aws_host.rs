@@ -32,7 +32,7 @@ fn run(name: &str, status: u8) -> Option<String> {
         .arg("bash")
         .arg(here.join("run.sh"))
         .arg(&folder)
-        .arg(here.join("fake_aws.py"))
+        .arg(here.join("stand_in.py"))
         .arg(status.to_string())
         .output()
         .unwrap();

@@ -8,6 +8,7 @@ mod aws_gates;
 mod aws_host;
 mod blueprints;
 mod editor_schema;
+mod host_boot;
 mod hostile;
 mod invalid;
 mod parameters;

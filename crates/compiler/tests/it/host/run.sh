@@ -20,10 +20,13 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -su
   -addext 'subjectAltName=DNS:*.us-west-2.amazonaws.com' -keyout /mnt/key.pem -out /mnt/only.pem 2>/dev/null
 cat /mnt/key.pem /mnt/only.pem >/mnt/both.pem
 export CURL_CA_BUNDLE=/mnt/only.pem
-python3 "$fake" /mnt/both.pem "$folder/journal" </dev/null >/mnt/ready 2>&1 &
-trap 'kill $!' EXIT
+printf '{"the-TabpyFilePasswordsTxt": "analyst \\"x\\" \\u00fc\\nlast line\\n"}' >"$folder/secrets.json"
+python3 "$fake" metadata </dev/null >/mnt/metadata 2>&1 &
+first=$!
+python3 "$fake" services 127.0.0.1 /mnt/both.pem "$folder/journal" "$folder" </dev/null >/mnt/services 2>&1 &
+trap 'kill $first $!' EXIT
 for _ in {1..100}; do
-  if test -s /mnt/ready; then break; fi
+  if test -s /mnt/metadata && test -s /mnt/services; then break; fi
   sleep 0.1
 done
 # There is no such user here.

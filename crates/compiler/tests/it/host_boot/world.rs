@@ -1,0 +1,407 @@
+//! A host's surroundings: namespaces, the balancer, the stand-in for AWS, and the machine itself.
+
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Nothing that is waited for takes as long.
+const PATIENCE: Duration = Duration::from_secs(600);
+const TOOLS: [&str; 8] = ["systemd-nspawn", "ip", "nft", "haproxy", "openssl", "python3", "curl", "nsenter"];
+const DOMAIN: &str = "tabpy.example.org";
+/// What is answered by the stand-in.
+const NAMES: &str = "198.51.100.10 pypi.org files.pythonhosted.org secretsmanager.us-west-2.amazonaws.com \
+    logs.us-west-2.amazonaws.com cloudformation.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com\n127.0.0.1 localhost\n";
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it")
+}
+
+fn skipped(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}\n{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Waits until something is there.
+fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "{what} was not there after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// The root file system and the wheels, made once; none when they cannot be.
+fn parts(files: &BTreeMap<String, String>) -> Option<PathBuf> {
+    static MADE: Mutex<()> = Mutex::new(());
+    let _one = MADE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    let folder = base.join("landfall-ci/host");
+    let make = |script: &str, files: &[&Path]| {
+        let log = folder.with_extension("log");
+        std::fs::create_dir_all(&folder).ok()?;
+        let to = std::fs::File::create(&log).ok()?;
+        let script = scripts().join("boot").join(script);
+        let mut command = Command::new("bash");
+        command.arg(&script).arg(&folder).args(files).stdin(Stdio::null()).stdout(to.try_clone().ok()?).stderr(to);
+        let made = command.status().is_ok_and(|status| status.success());
+        if !made {
+            skipped(&format!("{} failed, see {}", script.display(), log.display()));
+        }
+        made.then_some(())
+    };
+    if !folder.join("root").is_dir() {
+        make("make-root.sh", &[])?;
+    }
+    // Wheels of other versions than the manifest's are of no use.
+    let wanted = ["requirements.txt", "constraints.txt"].map(|name| (name, &files[&format!("/etc/landfall/{name}")]));
+    let is_wanted = |(name, text): &(&str, &String)| {
+        std::fs::read_to_string(folder.join("wheels").join(name)).is_ok_and(|fetched| fetched == **text)
+    };
+    if !wanted.iter().all(is_wanted) {
+        let files = wanted.map(|(name, text)| (folder.join(name), text));
+        for (path, text) in &files {
+            std::fs::write(path, text).ok()?;
+        }
+        let _ = std::fs::remove_dir_all(folder.join("wheels"));
+        make("fetch-wheels.sh", &[&files[0].0, &files[1].0])?;
+    }
+    Some(folder)
+}
+
+/// Everything around the host; gone when it is dropped.
+pub(super) struct World {
+    name: String,
+    folder: PathBuf,
+    parts: PathBuf,
+    programs: Vec<Child>,
+    password: String,
+    verifier: String,
+    seen: Arc<Mutex<BTreeSet<String>>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl World {
+    /// Makes the namespaces and starts what is in them; `None` where that is not possible, with the reason said.
+    pub(super) fn new(name: &str, files: &BTreeMap<String, String>) -> Option<Self> {
+        if output(Command::new("id").arg("-u")) != "0" {
+            skipped("only root can start a machine in a container");
+            return None;
+        }
+        let has = |tool: &&str| {
+            Command::new("sh")
+                .args(["-c", &format!("command -v {tool}")])
+                .output()
+                .is_ok_and(|found| found.status.success())
+        };
+        if let Some(missing) = TOOLS.iter().find(|tool| !has(tool)) {
+            skipped(&format!(
+                "there is no {missing} here (packages systemd-container, iproute2, nftables, haproxy, mmdebstrap)"
+            ));
+            return None;
+        }
+        let parts = parts(files)?;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("boot-{name}"));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let name = format!("lf{}-{name}", std::process::id());
+        let password = output(Command::new("openssl").args(["rand", "-hex", "16"]));
+        let salt = "_$salt@tabpy:analyst$_";
+        let digest =
+            format!("import hashlib; print(hashlib.pbkdf2_hmac('sha512', b'{password}', b'{salt}', 10000, 64).hex())");
+        let verifier = output(Command::new("python3").args(["-c", &digest]));
+        let secrets = json!({ "the-TabpyFilePasswordsTxt": format!("analyst {verifier}\n") });
+        std::fs::write(folder.join("secrets.json"), secrets.to_string()).unwrap();
+        std::os::unix::fs::symlink(parts.join("wheels"), folder.join("wheels")).unwrap();
+        let mut world = Self {
+            name,
+            folder,
+            parts,
+            programs: Vec::new(),
+            password,
+            verifier,
+            seen: Arc::default(),
+            ended: Arc::default(),
+        };
+        world.certificates();
+        output(Command::new("bash").arg(scripts().join("boot/network.sh")).args(["up", &world.name]));
+        world.start();
+        world.watch();
+        Some(world)
+    }
+
+    fn certificates(&self) {
+        let script = format!(
+            "set -eu; cd {}
+            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=Landfall test authority' \
+                -addext keyUsage=critical,keyCertSign,digitalSignature -keyout authority.key -out authority.pem
+            for name in alb aws; do
+                openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr
+                names=DNS:{DOMAIN}
+                test $name = alb || names='DNS:pypi.org,DNS:files.pythonhosted.org,DNS:*.us-west-2.amazonaws.com,DNS:*.s3.us-west-2.amazonaws.com'
+                printf 'subjectAltName=%s\\nextendedKeyUsage=serverAuth\\nbasicConstraints=critical,CA:FALSE\\n' \"$names\" >ext
+                openssl x509 -req -in $name.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile ext -out $name.crt
+                cat $name.crt $name.key >$name.pem
+            done",
+            self.folder.display()
+        );
+        output(Command::new("bash").args(["-c", &script]));
+    }
+
+    fn in_namespace(&self, part: &str, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &format!("{}-{part}", self.name), program]);
+        command.env_remove("CURL_CA_BUNDLE").env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+        command
+    }
+
+    fn start(&mut self) {
+        let settings = format!(
+            "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
+             frontend web\n  bind 10.64.0.10:443 ssl crt {0}/alb.pem ssl-min-ver TLSv1.2\n  default_backend hosts\n\
+             backend hosts\n  option httpchk GET /info\n  http-check expect status 401\n  server host 10.64.64.10:9004 check inter 1s\n",
+            self.folder.display()
+        );
+        let file = self.folder.join("haproxy.cfg");
+        std::fs::write(&file, settings).unwrap();
+        let stand_in = scripts().join("host/stand_in.py");
+        let mut balancer = self.in_namespace("alb", "haproxy");
+        balancer.arg("-db").arg("-f").arg(&file);
+        let mut metadata = self.in_namespace("host", "python3");
+        metadata.arg(&stand_in).arg("metadata");
+        let mut services = self.in_namespace("aws", "python3");
+        services.arg(&stand_in).args(["services", "198.51.100.10"]);
+        services.arg(self.folder.join("aws.pem")).arg(self.folder.join("journal")).arg(&self.folder);
+        std::fs::write(self.folder.join("journal"), "").unwrap();
+        for (name, mut command) in [("balancer", balancer), ("metadata", metadata), ("services", services)] {
+            let log = self.folder.join(format!("{name}.log"));
+            let to = std::fs::File::create(&log).unwrap();
+            let child = command.stdin(Stdio::null()).stdout(to.try_clone().unwrap()).stderr(to).spawn().unwrap();
+            self.programs.push(child);
+            if name != "balancer" {
+                wait(name, || std::fs::read_to_string(&log).ok().filter(|text| text.contains("ready")));
+            }
+        }
+    }
+
+    /// Looks at the arguments of every process of machines until the end.
+    fn watch(&self) {
+        let (seen, ended) = (Arc::clone(&self.seen), Arc::clone(&self.ended));
+        let here = std::fs::read_link("/proc/self/ns/pid").unwrap();
+        std::thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+                    // The questions of this test hold the password; they are asked from here.
+                    let is_inside = std::fs::read_link(entry.path().join("ns/pid")).is_ok_and(|there| there != here);
+                    if let Some(line) = is_inside.then(|| std::fs::read(entry.path().join("cmdline")).ok()).flatten() {
+                        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+                        seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(line);
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+    }
+
+    pub(super) fn arguments_seen(&self) -> BTreeSet<String> {
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn password(&self, _user: &str) -> String {
+        self.password.clone()
+    }
+
+    pub(super) fn verifier(&self) -> String {
+        self.verifier.clone()
+    }
+
+    /// What AWS was asked.
+    pub(super) fn journal(&self) -> String {
+        std::fs::read_to_string(self.folder.join("journal")).unwrap()
+    }
+
+    pub(super) fn wait_for_signal(&self) -> String {
+        wait("the signal", || Some(self.journal()).filter(|journal| journal.contains("Action=SignalResource")))
+    }
+
+    /// Asks through the balancer from the internet; 0 when there is no answer.
+    pub(super) fn ask(&self, options: &[&str], path: &str) -> u16 {
+        let mut command = self.client();
+        command.args(options).args(["-o", "/dev/null", "-w", "%{http_code}"]).arg(format!("https://{DOMAIN}{path}"));
+        String::from_utf8_lossy(&command.output().unwrap().stdout).parse().unwrap_or(0)
+    }
+
+    fn client(&self) -> Command {
+        let mut command = self.in_namespace("inet", "curl");
+        command.args(["-sS", "--max-time", "30", "--resolve", &format!("{DOMAIN}:443:10.64.0.10"), "--cacert"]);
+        command.arg(self.folder.join("authority.pem"));
+        command
+    }
+
+    /// What a script answers, without spaces.
+    pub(super) fn evaluate(&self, user: &str, password: &str, script: &str) -> String {
+        let body = json!({ "data": { "_arg1": [1, 2] }, "script": script });
+        let mut command = self.client();
+        command.args(["--user", &format!("{user}:{password}"), "-H", "Content-Type: application/json"]);
+        command.args(["-d", &body.to_string()]);
+        output(command.arg(format!("https://{DOMAIN}/evaluate"))).replace(' ', "")
+    }
+
+    pub(super) fn wait_until_balanced(&self) {
+        wait("the balancer's answer", || (self.ask(&[], "/info") == 401).then_some(()));
+    }
+
+    pub(super) fn wait_until_answered(&self, user: &str, password: &str) {
+        let known = format!("{user}:{password}");
+        wait("TabPy's answer", || (self.ask(&["--user", &known], "/info") == 200).then_some(()));
+    }
+
+    /// Whether the internet cannot connect.
+    pub(super) fn is_closed(&self, address: &str, port: u16) -> bool {
+        let script = format!("exec 3<>/dev/tcp/{address}/{port}");
+        let mut command = self.in_namespace("inet", "timeout");
+        !command.args(["3", "bash", "-c", &script]).output().unwrap().status.success()
+    }
+
+    /// Starts the machine with user data.
+    pub(super) fn boot(&self, user_data: &str) -> Machine {
+        let seed = self.folder.join("upper/var/lib/cloud/seed/nocloud");
+        std::fs::create_dir_all(&seed).unwrap();
+        std::fs::write(seed.join("user-data"), user_data).unwrap();
+        std::fs::write(seed.join("meta-data"), "instance-id: i-0123456789abcdef0\nlocal-hostname: host\n").unwrap();
+        let write = |path: &str, text: &str| {
+            let path = self.folder.join("upper").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("etc/hosts", NAMES);
+        let settings = "datasource_list: [NoCloud, None]\nnetwork: { config: disabled }\n";
+        write("etc/cloud/cloud.cfg.d/99-test.cfg", settings);
+        let authority = std::fs::read_to_string(self.folder.join("authority.pem")).unwrap();
+        write("usr/local/share/ca-certificates/test.crt", &authority);
+        for name in ["work", "machine"] {
+            std::fs::create_dir_all(self.folder.join(name)).unwrap();
+        }
+        let log = self.folder.join("console.log");
+        let to = std::fs::File::create(&log).unwrap();
+        let script = format!(
+            "mount -t overlay overlay -o lowerdir={0}/root,upperdir=upper,workdir=work machine
+             chroot machine update-ca-certificates >/dev/null 2>&1
+             # It ends with 133 when the machine wants to start again.
+             code=133
+             while test $code = 133; do
+                 code=0
+                 systemd-nspawn --quiet --directory machine --machine {1} --boot --register=no --keep-unit \
+                     --resolv-conf=off --console=pipe --capability=CAP_BPF,CAP_NET_ADMIN --system-call-filter=bpf \
+                     --network-namespace-path=/run/netns/{1}-host || code=$?
+             done",
+            self.parts.display(),
+            self.name
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "bash", "-euc", &script]).current_dir(&self.folder);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
+        let child = command.stdin(Stdio::null()).stdout(to.try_clone().unwrap()).stderr(to).spawn().unwrap();
+        Machine { child, folder: self.folder.clone() }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        for child in &mut self.programs {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = Command::new("bash").arg(scripts().join("boot/network.sh")).args(["down", &self.name]).status();
+    }
+}
+
+/// A running machine; switched off when it is dropped.
+pub(super) struct Machine {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Machine {
+    /// The first process of the machine, as this system counts.
+    fn leader(&self) -> Option<u32> {
+        let child = |id: u32| -> Option<u32> {
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+            children.split_whitespace().next()?.parse().ok()
+        };
+        child(child(self.child.id())?)
+    }
+
+    fn enter(&self) -> Command {
+        let leader = wait("the machine", || self.leader());
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &leader.to_string(), "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]);
+        command
+    }
+
+    /// Runs a line of shell on the machine.
+    pub(super) fn run(&self, script: &str) -> String {
+        output(self.enter().args(["bash", "-c", script]))
+    }
+
+    /// Runs a line of shell where the service is: its user, its view of the file system, its rights.
+    pub(super) fn inside_the_service(&self, script: &str) -> String {
+        let service = self.run("systemctl show --value --property MainPID landfall-tabpy.service");
+        let mut command = self.enter();
+        command.args(["nsenter", "--target", &service, "--mount", "setpriv", "--reuid=landfall", "--regid=landfall"]);
+        output(command.args(["--clear-groups", "--no-new-privs", "--bounding-set=-all", "bash", "-c", script]))
+    }
+
+    /// What the machine and its set-up said.
+    pub(super) fn log(&self) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        let tail = |text: String| {
+            text.lines().rev().take(80).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
+        format!("{}\n{}", tail(read("console.log")), tail(read("upper/var/log/cloud-init-output.log")))
+    }
+
+    /// The files on the machine's disk that hold a text.
+    pub(super) fn on_disk(&self, text: &str) -> Vec<String> {
+        let found = Command::new("grep")
+            .args(["--recursive", "--files-with-matches", "--fixed-strings", "-e", text])
+            .arg(self.folder.join("upper"))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&found.stdout).lines().map(str::to_owned).collect()
+    }
+
+    /// Starts the machine again, as an operator would.
+    pub(super) fn reboot(&mut self) {
+        let before = self.leader();
+        self.run("systemctl reboot");
+        wait("another start", || self.leader().filter(|leader| Some(*leader) != before));
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // The kernel ends everything in it with its first process; the loop around it ends first.
+        let leader = self.leader();
+        let _ = self.child.kill();
+        if let Some(leader) = leader {
+            let _ = Command::new("kill").args(["-KILL", &leader.to_string()]).status();
+        }
+        let _ = self.child.wait();
+    }
+}
