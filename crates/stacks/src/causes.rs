@@ -41,7 +41,7 @@ impl std::fmt::Display for Cause {
 
 /// The events of a stack's last operation, oldest first. A rollback belongs to what it undoes.
 #[must_use]
-pub fn last_operation(events: &[StackEvent]) -> Vec<&StackEvent> {
+pub(crate) fn last_operation(events: &[StackEvent]) -> Vec<&StackEvent> {
     let begins = |event: &&StackEvent| {
         is_of_stack(event)
             && matches!(
@@ -67,7 +67,7 @@ pub(crate) fn is_of_stack(event: &StackEvent) -> bool {
 
 /// The causes of a failed operation, oldest first. What was cancelled because something else failed is none.
 #[must_use]
-pub fn causes(deployment: &Deployment, operation: &[&StackEvent]) -> Vec<Cause> {
+pub(crate) fn causes(deployment: &Deployment, operation: &[&StackEvent]) -> Vec<Cause> {
     let is_failure = |event: &&&StackEvent| !is_of_stack(event) && event.status.ends_with("_FAILED");
     let failures: Vec<&&StackEvent> = operation.iter().filter(is_failure).collect();
     let is_own = |event: &&&&StackEvent| !is_cascade(event.reason.as_deref());

@@ -1,6 +1,6 @@
 //! What would be done in the account, and what that means: made from change sets, shown, kept in a file, run as it was reviewed.
 
-mod changes;
+pub(crate) mod changes;
 mod file;
 mod make;
 mod meaning;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 pub(crate) use changes::planned;
+pub(crate) use make::{all_known, read};
 
 /// The version of the plan's JSON form.
 pub const ACCOUNT_PLAN_VERSION: u32 = 1;

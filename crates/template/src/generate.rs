@@ -64,6 +64,27 @@ pub fn generate(recipe: &SecretRecipe, random: Random<'_>) -> Result<GeneratedSe
     }
 }
 
+/// The public half of a key pair, from the secret alone; none for what is no key pair.
+///
+/// # Errors
+/// When the secret is no private key of that kind.
+pub fn public_half(recipe: &SecretRecipe, value: &Secret) -> Result<Option<String>, GenerateError> {
+    if !matches!(recipe, SecretRecipe::Ed25519 | SecretRecipe::Rsa { .. }) {
+        return Ok(None);
+    }
+    let base64: Zeroizing<String> =
+        Zeroizing::new(value.expose().lines().filter(|line| !line.starts_with('-')).map(str::trim).collect());
+    let der = Zeroizing::new(STANDARD.decode(base64.as_bytes()).map_err(|_| GenerateError::KeyPair)?);
+    if *recipe == SecretRecipe::Ed25519 {
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| GenerateError::KeyPair)?;
+        openssh(&pair).map(Some)
+    } else {
+        let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(&der).map_err(|_| GenerateError::KeyPair)?;
+        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| GenerateError::KeyPair)?;
+        Ok(Some(pem("PUBLIC KEY", public.as_ref())))
+    }
+}
+
 /// Writes bytes in an encoding.
 pub(crate) fn encode(bytes: &[u8], encoding: KeyEncoding) -> String {
     match encoding {
@@ -117,15 +138,17 @@ fn ed25519(random: Random<'_>) -> Result<GeneratedSecret, GenerateError> {
     random(&mut *seed);
     let pair = Ed25519KeyPair::from_seed_unchecked(&*seed).map_err(|_| GenerateError::KeyPair)?;
     let private: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| GenerateError::KeyPair)?;
+    Ok(GeneratedSecret { value: Secret::new(pem("PRIVATE KEY", private.as_ref())), public: Some(openssh(&pair)?) })
+}
+
+/// The public half in OpenSSH form.
+fn openssh(pair: &Ed25519KeyPair) -> Result<String, GenerateError> {
     let mut blob = Vec::new();
     for field in [b"ssh-ed25519".as_slice(), pair.public_key().as_ref()] {
         blob.extend(u32::try_from(field.len()).map_err(|_| GenerateError::KeyPair)?.to_be_bytes());
         blob.extend(field);
     }
-    Ok(GeneratedSecret {
-        value: Secret::new(pem("PRIVATE KEY", private.as_ref())),
-        public: Some(format!("ssh-ed25519 {}", STANDARD.encode(blob))),
-    })
+    Ok(format!("ssh-ed25519 {}", STANDARD.encode(blob)))
 }
 
 fn rsa(bits: u16) -> Result<GeneratedSecret, GenerateError> {
@@ -213,6 +236,17 @@ mod tests {
         assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n") && pem.ends_with("-----END PRIVATE KEY-----\n"));
         let der = STANDARD.decode(pem.lines().filter(|l| !l.starts_with('-')).collect::<String>()).unwrap();
         assert_eq!(der[der.len() - 32..], bytes(seed));
+    }
+
+    #[test]
+    fn the_public_half_is_known_from_the_private_one() {
+        for recipe in [SecretRecipe::Ed25519, SecretRecipe::Rsa { bits: 2048 }] {
+            let made = generate(&recipe, &mut counter()).unwrap();
+            assert_eq!(public_half(&recipe, &made.value), Ok(made.public));
+            assert!(public_half(&recipe, &Secret::new("no key")).is_err());
+        }
+        let password = SecretRecipe::Password { length: 8, alphabet: "abc".into() };
+        assert_eq!(public_half(&password, &Secret::new("abcabcab")), Ok(None));
     }
 
     #[test]

@@ -30,5 +30,5 @@ mod units;
 mod verifiers;
 
 pub use check::{TemplateProblem, Usage, check, usage};
-pub use generate::{GenerateError, GeneratedSecret, generate};
+pub use generate::{GenerateError, GeneratedSecret, generate, public_half};
 pub use render::{Context, TemplateError, fill, rehearse, render};
