@@ -172,7 +172,8 @@ impl AwsContext<'_> {
         properties: Value,
     ) -> Ref<T> {
         let added = self.add::<T>(layer, part, origin, properties);
-        self.set(&added, "DeletionPolicy", Value::text("Retain"));
+        // A creation that is rolled back takes it along: nobody would ever use it again.
+        self.set(&added, "DeletionPolicy", Value::text("RetainExceptOnCreate"));
         self.set(&added, "UpdateReplacePolicy", Value::text("Retain"));
         added
     }

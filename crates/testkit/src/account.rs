@@ -6,8 +6,11 @@
 
 mod catalogue;
 mod change_set;
+mod difference;
+mod drift;
 mod evaluate;
 mod faults;
+mod hosts;
 mod machine;
 mod make;
 mod operation;
@@ -16,6 +19,7 @@ mod requests;
 mod scope;
 mod services;
 mod stack;
+mod task;
 mod thing;
 
 pub use faults::{Call, Fault};

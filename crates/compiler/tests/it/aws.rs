@@ -352,8 +352,8 @@ fn what_is_kept_outlives_its_stack() {
     const KEPT: &[&str] = &["AWS::SecretsManager::Secret", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup"];
     for (_, deployment, _) in shapes() {
         for (id, resource) in deployment.graph.resources.iter().filter(|(_, it)| KEPT.contains(&it.kind.as_str())) {
-            for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-                assert_eq!(resource.attributes.get(policy), Some(&Value::text("Retain")), "{id}");
+            for (policy, says) in [("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")] {
+                assert_eq!(resource.attributes.get(policy), Some(&Value::text(says)), "{id}");
             }
         }
     }

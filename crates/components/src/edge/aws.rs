@@ -199,7 +199,7 @@ fn access_logs(cx: &mut AwsContext<'_>) -> Ref<Bucket> {
     };
     let policy = object! { "Bucket": &bucket, "PolicyDocument": policy };
     let policy = cx.add::<BucketPolicy>(Layer::Data, "AccessLogsPolicy", &at, policy);
-    cx.set(&policy, "DeletionPolicy", Value::text("Retain"));
+    cx.set(&policy, "DeletionPolicy", Value::text("RetainExceptOnCreate"));
     cx.set(&policy, "UpdateReplacePolicy", Value::text("Retain"));
     bucket
 }

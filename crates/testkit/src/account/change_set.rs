@@ -1,9 +1,9 @@
 //! What a change set foresees.
 
 use super::catalogue;
+use super::difference::differences;
 use super::evaluate::{KNOWN_LATER, as_text};
 use super::machine::Machine;
-use super::operation::differences;
 use super::scope::{Foreseen, Scope};
 use super::stack::Wanted;
 use analysis::resource_types::{Replaces, replaces};
