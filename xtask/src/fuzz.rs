@@ -4,7 +4,7 @@ use crate::shell::Shell;
 use crate::{Result, workspace};
 
 /// The targets.
-const TARGETS: [&str; 2] = ["yaml", "manifest"];
+const TARGETS: [&str; 3] = ["yaml", "manifest", "template"];
 
 /// What `cargo fuzz` tells the compiler, so that it need not be installed.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -36,6 +36,10 @@ pub(crate) fn run(seconds: &str) -> Result {
             "-timeout=5",
             "-print_final_stats=1",
         ]);
+        let words = fuzz.join("words").join(target);
+        if words.exists() {
+            shell.0.arg(format!("-dict={}", words.display()));
+        }
         shell.0.arg(format!("-artifact_prefix={}/artifacts/{target}-", fuzz.display())).arg(found).arg(&seeds);
         shell.run()?;
     }

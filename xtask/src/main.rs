@@ -29,7 +29,7 @@ cargo xtask <task>
   documents           run every command that README.md and docs/ show
   bench [SECTION...] [--cold] [--peers DIR]
                       measure time, processor and memory; sections: check, up, edge, build
-  fuzz [SECONDS]      feed the manifest's parsers with what nobody would write, with the nightly compiler
+  fuzz [SECONDS]      feed the parsers of manifests and templates with what nobody would write, with the nightly compiler
   layers              compare the crates' edges with the table in docs/architecture.md
   dependencies        licences and forbidden crates of Cargo.lock
   hygiene             what must not stand in the repository

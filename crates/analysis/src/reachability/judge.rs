@@ -119,8 +119,8 @@ impl<'p> Judge<'p> {
 
     /// The answer for packets from a component to the internet, over any protocol.
     pub(super) fn to_internet(&self, from: usize, family: Family, ports: Ports) -> Verdict {
-        let set = AddressSet::internet(family);
-        self.doubted(self.to_outside(&self.picture.components[from], &set, family, ports))
+        let set = self.atlas.internet(family);
+        self.doubted(self.to_outside(&self.picture.components[from], set, family, ports))
     }
 
     /// Adds what waits at the end, and how a load balancer came to pass the connection on.
@@ -169,7 +169,7 @@ impl<'p> Judge<'p> {
         match (source, destination) {
             (Source::Internet(family), Destination::Port { component, protocol, ports }) => {
                 let to = &self.picture.components[*component];
-                self.outside_to(&AddressSet::internet(*family), *family, to, *protocol, *ports)
+                self.outside_to(self.atlas.internet(*family), *family, to, *protocol, *ports)
             }
             (Source::Block(block), Destination::Port { component, protocol, ports }) => {
                 let to = &self.picture.components[*component];
@@ -181,8 +181,8 @@ impl<'p> Judge<'p> {
                 self.between(from, to, *protocol, *ports)
             }
             (Source::Component(from), Destination::Internet { family, ports }) => {
-                let to = AddressSet::internet(*family);
-                self.to_outside(&self.picture.components[*from], &to, *family, (TCP, *ports))
+                let to = self.atlas.internet(*family);
+                self.to_outside(&self.picture.components[*from], to, *family, (TCP, *ports))
             }
             (Source::Component(from), Destination::Block { block, ports }) => {
                 let family = if block.addr().is_ipv4() { Family::V4 } else { Family::V6 };
@@ -323,7 +323,7 @@ impl<'p> Judge<'p> {
         let vpc = &self.picture.vpcs[self.picture.subnets[interface.subnet].vpc];
         road.unknown_sources.clear();
         match &interface.public_v4 {
-            Tri::Yes => road.sources = AddressSet::internet(Family::V4),
+            Tri::Yes => road.sources = self.atlas.internet(Family::V4).clone(),
             Tri::No if vpc.unknown_blocks.is_empty() && !self.has_neighbours(interface) => {
                 road.sources = vpc.blocks.of_family(Family::V4);
             }
@@ -496,11 +496,11 @@ impl<'p> Judge<'p> {
         if let Some(known) = self.public.borrow().get(&key) {
             return Some(known.clone());
         }
-        let internet = AddressSet::internet(Family::V4);
+        let internet = self.atlas.internet(Family::V4);
         let verdict = if is_inward {
-            self.outside_to(&internet, Family::V4, component, protocol, ports)
+            self.outside_to(internet, Family::V4, component, protocol, ports)
         } else {
-            self.to_outside(component, &internet, Family::V4, (TCP, ports))
+            self.to_outside(component, internet, Family::V4, (TCP, ports))
         };
         self.public.borrow_mut().insert(key, verdict.clone());
         Some(verdict)
@@ -607,7 +607,7 @@ impl<'p> Judge<'p> {
             })
             .collect();
         ways.extend(every(parts));
-        ways.push(self.to_outside(from, &AddressSet::internet(Family::V4), Family::V4, (TCP, (443, 443))));
+        ways.push(self.to_outside(from, self.atlas.internet(Family::V4), Family::V4, (TCP, (443, 443))));
         let verdict = any(ways).unwrap_or_else(|| Self::nowhere(from));
         if verdict.status == Status::Unreachable {
             let text = format!("{} has neither an endpoint for {service} nor a way to the internet", from.place.id);

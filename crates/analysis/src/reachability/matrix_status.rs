@@ -2,7 +2,7 @@
 
 use super::bounded::Tri;
 use super::judge::{Destination, Judge, Ports, Profile, Source};
-use super::packets::{AddressSet, Family, TCP};
+use super::packets::{Family, TCP};
 use super::picture::{Component, Filter, Interface};
 use super::verdict::{Status, every_status, status};
 
@@ -84,7 +84,7 @@ impl<'p> Judge<'p> {
     }
 
     fn status_outside(&self, component: usize, family: Family, is_inward: bool, (protocol, ports): Ports) -> Status {
-        let internet = AddressSet::internet(family);
+        let internet = self.atlas.internet(family);
         let statuses: Vec<Status> = self.picture.components[component]
             .interfaces
             .iter()
@@ -95,9 +95,9 @@ impl<'p> Judge<'p> {
                     return known;
                 }
                 let roads = if is_inward {
-                    self.atlas.outside_to(&internet, interface, family)
+                    self.atlas.outside_to(internet, interface, family)
                 } else {
-                    self.atlas.to_outside(interface, &internet, family)
+                    self.atlas.to_outside(interface, internet, family)
                 };
                 let statuses: Vec<Status> = roads.iter().map(|road| status(road, protocol, ports)).collect();
                 let mut found = every_status(&statuses).unwrap_or(Status::Unreachable);

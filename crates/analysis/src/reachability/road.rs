@@ -142,17 +142,21 @@ pub struct Atlas<'p> {
     ingress: HashMap<&'p Filter, Sets>,
     egress: HashMap<&'p Filter, Sets>,
     everything: Bounded<PacketSet>,
+    internet: [AddressSet; 2],
 }
 
 impl<'p> Atlas<'p> {
     /// Makes a picture ready.
     #[must_use]
     pub fn new(picture: &'p Picture) -> Self {
+        let own = picture.vpcs.iter().fold(AddressSet::empty(), |all, vpc| all.union(&vpc.blocks));
+        let internet = |family| AddressSet::internet(family).difference(&own);
         let mut atlas = Self {
             picture,
             ingress: HashMap::new(),
             egress: HashMap::new(),
             everything: Bounded::known(PacketSet::everything()),
+            internet: [internet(Family::V4), internet(Family::V6)],
         };
         let mut contents = HashMap::new();
         for interface in picture.components.iter().flat_map(|component| &component.interfaces) {
@@ -166,6 +170,14 @@ impl<'p> Atlas<'p> {
             }
         }
         atlas
+    }
+
+    /// The internet of a family: every public address that is none of the picture's own networks.
+    pub(super) fn internet(&self, family: Family) -> &AddressSet {
+        match family {
+            Family::V4 => &self.internet[0],
+            Family::V6 => &self.internet[1],
+        }
     }
 
     /// A number that is equal for two interfaces when their groups let in (or out) the same, as long as the

@@ -94,6 +94,31 @@ fn a_macro_takes_every_denial_away() {
 }
 
 #[test]
+fn ports_that_end_before_they_begin_are_unknown() {
+    let base = "Resources:
+  V: { Type: AWS::EC2::VPC, Properties: { CidrBlock: 10.0.0.0/16 } }
+  S: { Type: AWS::EC2::Subnet, Properties: { VpcId: !Ref V, CidrBlock: 10.0.1.0/24 } }
+  T: { Type: AWS::EC2::Subnet, Properties: { VpcId: !Ref V, CidrBlock: 10.0.2.0/24 } }
+  G: { Type: AWS::EC2::SecurityGroup, Properties: { GroupDescription: g, VpcId: !Ref V, SecurityGroupIngress: [{ IpProtocol: tcp, FromPort: GROUP, CidrIp: 10.0.0.0/8 }] } }
+  A: { Type: AWS::EC2::NetworkAcl, Properties: { VpcId: !Ref V } }
+  AI: { Type: AWS::EC2::NetworkAclEntry, Properties: { NetworkAclId: !Ref A, RuleNumber: 1, RuleAction: allow, Protocol: 6, PortRange: { From: ACL }, CidrBlock: 0.0.0.0/0 } }
+  AO: { Type: AWS::EC2::NetworkAclEntry, Properties: { NetworkAclId: !Ref A, RuleNumber: 1, Egress: true, RuleAction: allow, Protocol: -1, CidrBlock: 0.0.0.0/0 } }
+  SA: { Type: AWS::EC2::SubnetNetworkAclAssociation, Properties: { SubnetId: !Ref S, NetworkAclId: !Ref A } }
+  I: { Type: AWS::EC2::Instance, Properties: { SubnetId: !Ref S, SecurityGroupIds: [!Ref G] } }
+  J: { Type: AWS::EC2::Instance, Properties: { SubnetId: !Ref T, SecurityGroupIds: [!Ref G] } }
+";
+    let status = |group: &str, acl: &str| {
+        let text = base.replace("GROUP", group).replace("ACL }", &format!("{acl} }}"));
+        let report = prove(&text, "t.yaml", &Options::default()).unwrap();
+        assert!(!report.cells.is_empty());
+        crate::fixtures::ask(&text, "J", "I:443").answers[0].verdict.status
+    };
+    assert_eq!(status("443, ToPort: 443", "443, To: 443"), Status::Reachable);
+    assert_eq!(status("886, ToPort: 443", "443, To: 443"), Status::Unknown);
+    assert_eq!(status("443, ToPort: 443", "886, To: 443"), Status::Unknown);
+}
+
+#[test]
 fn a_megabyte_of_json_is_read() {
     let resources: Vec<String> = (0..9000)
         .map(|index| format!("\"Q{index}\": {{\"Type\": \"AWS::SQS::Queue\", \"Properties\": {{\"QueueName\": \"queue-number-{index}\", \"Tags\": [{{\"Key\": \"a\", \"Value\": {{\"Ref\": \"Q0\"}}}}]}}}}"))

@@ -1,79 +1,82 @@
 //! Changes to a sound network, one at a time: every change that opens or closes something is caught by the
 //! guarantee "exactly the stated edges". What a change does is said by the walker, not by the analysis.
 
-use crate::walker::{AclRule, Block, Found, Group, Instance, Peer, Route, Rule, Subnet, Target, Vpc, World};
+use crate::walker::{AclRule, Block, Found, Group, Host, Kind, Nat, Peer, Route, Rule, Subnet, Target, To, Vpc, World};
 use analysis::reachability::{Options, Outcome, StatedEdge, prove};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 
-const EVERYONE: Block = (Ipv4Addr::new(0, 0, 0, 0), 0);
-const OFFICE: Block = (Ipv4Addr::new(203, 0, 113, 0), 24);
-const INSIDE: Block = (Ipv4Addr::new(10, 0, 0, 0), 16);
+const EVERYONE: Block = Block::v4([0, 0, 0, 0], 0);
+const OFFICE: Block = Block::v4([203, 0, 113, 0], 24);
+const INSIDE: Block = Block::v4([10, 0, 0, 0], 16);
 const PORTS: [u16; 5] = [22, 443, 5432, 8080, 9999];
 
 fn tcp(port: u16, peer: Peer) -> Rule {
-    Rule { protocol: 6, ports: (port, port), peer }
+    Rule { protocol: 6, ports: (port, port), peer, is_conditional: false }
 }
 
 fn acl_rule(number: u16, is_egress: bool, ports: (u16, u16), block: Block) -> AclRule {
-    AclRule { number, is_egress, is_allow: true, protocol: 6, ports, block }
+    AclRule { number, is_egress, is_allow: true, protocol: 6, ports, block, is_conditional: false }
 }
 
 /// Edge, application, database, jump host; the database behind an ACL of its own.
 fn sound() -> World {
     let subnet = |third, table, acl| Subnet {
         vpc: 0,
-        block: (Ipv4Addr::new(10, 0, third, 0), 24),
+        block: Block::v4([10, 0, third, 0], 24),
+        v6: None,
         gives_public: false,
+        gives_v6: false,
         table,
         acl,
     };
-    let instance = |subnet, group, has_elastic_address| Instance {
-        subnet,
+    let instance = |subnet, group, has_elastic_address| Host {
+        kind: Kind::Instance { has_elastic_address, asks_v6: false, address: None },
+        subnets: vec![subnet],
         groups: vec![group],
-        has_elastic_address,
-        address: None,
     };
-    let app: Block = (Ipv4Addr::new(10, 0, 2, 0), 24);
+    let route = |target| Route { to: To::Block(EVERYONE), target, is_conditional: false };
+    let group = |ingress, egress| Group { vpc: 0, is_default: false, ingress, egress };
+    let app: Block = Block::v4([10, 0, 2, 0], 24);
     World {
-        vpcs: vec![Vpc { block: INSIDE, has_gateway: true }],
+        vpcs: vec![Vpc { blocks: vec![INSIDE], v6: None, has_gateway: true, has_egress_only: false }],
         subnets: vec![subnet(1, Some(0), None), subnet(2, Some(1), None), subnet(3, None, Some(0))],
         tables: vec![
-            vec![Route { to: EVERYONE, target: Target::Gateway }],
-            vec![Route { to: EVERYONE, target: Target::Nat }],
+            vec![route(Target::Gateway)],
+            vec![route(Target::Nat(0))],
         ],
         acls: vec![vec![acl_rule(100, false, (5432, 5432), app), acl_rule(100, true, (1024, 65535), app)]],
         groups: vec![
-            Group { ingress: vec![tcp(443, Peer::Block(EVERYONE))], egress: Some(vec![tcp(8080, Peer::Group(1))]) },
-            Group { ingress: vec![tcp(8080, Peer::Group(0)), tcp(22, Peer::Group(3))], egress: None },
-            Group { ingress: vec![tcp(5432, Peer::Group(1))], egress: Some(vec![tcp(9999, Peer::Group(2))]) },
-            Group { ingress: vec![tcp(22, Peer::Block(OFFICE))], egress: Some(vec![tcp(22, Peer::Group(1))]) },
+            group(vec![tcp(443, Peer::Block(EVERYONE))], Some(vec![tcp(8080, Peer::Group(1))])),
+            group(vec![tcp(8080, Peer::Group(0)), tcp(22, Peer::Group(3))], None),
+            group(vec![tcp(5432, Peer::Group(1))], Some(vec![tcp(9999, Peer::Group(2))])),
+            group(vec![tcp(22, Peer::Block(OFFICE))], Some(vec![tcp(22, Peer::Group(1))])),
         ],
-        instances: vec![instance(0, 0, true), instance(1, 1, false), instance(2, 2, false), instance(0, 3, true)],
-        nat: Some(0),
-        has_peering: false,
+        hosts: vec![instance(0, 0, true), instance(1, 1, false), instance(2, 2, false), instance(0, 3, true)],
+        nats: vec![Nat { subnet: 0, is_public: true }],
+        ..World::default()
     }
 }
 
 /// Everything that is open, by the walker.
 fn open(world: &World) -> BTreeSet<(String, String)> {
     let mut open = BTreeSet::new();
-    let internet = world.internet();
-    for (number, to) in world.instances.iter().enumerate() {
-        let addresses = world.of_instance(to);
+    let internet = world.internet(true);
+    let ends: Vec<_> = world.hosts.iter().map(|host| world.ends(host).next().unwrap()).collect();
+    let addresses: Vec<_> = ends.iter().map(|end| world.of_end(*end, true)).collect();
+    for (number, to) in ends.iter().copied().enumerate() {
         for port in PORTS {
             let column = format!("I{number}:{port}");
-            if world.ask(&internet, &addresses, port, 6, |packet| world.internet_to(to, packet)) != Found::None {
+            let asked = (6, (port, port));
+            if world.ask(&internet, &addresses[number], asked, |packet| world.internet_to(to, packet)) != Found::None {
                 open.insert(("internet-v4".to_owned(), column.clone()));
             }
-            for (other, from) in world.instances.iter().enumerate().filter(|(other, _)| *other != number) {
-                let sources = world.of_instance(from);
-                let inside = world.ask(&sources, &addresses, port, 6, |packet| world.between(from, to, packet));
-                if inside != Found::None {
+            for (other, from) in ends.iter().copied().enumerate().filter(|(other, _)| *other != number) {
+                let walk = |packet| world.between(from, to, packet);
+                if world.ask(&addresses[other], &addresses[number], asked, walk) != Found::None {
                     open.insert((format!("I{other}"), column.clone()));
                 }
             }
-            if world.ask(&addresses, &internet, port, 6, |packet| world.to_internet(to, packet)) != Found::None {
+            if world.ask(&addresses[number], &internet, asked, |packet| world.to_internet(to, packet)) != Found::None {
                 open.insert((format!("I{number}"), format!("internet:{port}")));
             }
         }
@@ -105,7 +108,7 @@ fn mutants(base: &World) -> Vec<(String, World)> {
             }
             add(format!("egress to {peer:?} out of G{group}"), &|world| {
                 let rules = world.groups[group].egress.get_or_insert_with(Vec::new);
-                rules.push(Rule { protocol: 6, ports: (0, 65535), peer: peer.clone() });
+                rules.push(Rule { protocol: 6, ports: (0, 65535), peer: peer.clone(), is_conditional: false });
             });
         }
         add(format!("default egress of G{group}"), &|world| world.groups[group].egress = None);
@@ -145,26 +148,27 @@ fn mutants(base: &World) -> Vec<(String, World)> {
         add(format!("table {table} without routes"), &|world| world.tables[table].clear());
         add(format!("table {table} to the other gateway"), &|world| {
             let route = &mut world.tables[table][0];
-            route.target = if route.target == Target::Nat { Target::Gateway } else { Target::Nat };
+            route.target = if route.target == Target::Nat(0) { Target::Gateway } else { Target::Nat(0) };
         });
     }
     add("no gateway".to_owned(), &|world| world.vpcs[0].has_gateway = false);
-    add("NAT in a private subnet".to_owned(), &|world| world.nat = Some(1));
-    for instance in 0..base.instances.len() {
+    add("NAT in a private subnet".to_owned(), &|world| world.nats[0].subnet = 1);
+    for instance in 0..base.hosts.len() {
         for subnet in 0..base.subnets.len() {
-            add(format!("I{instance} in S{subnet}"), &|world| world.instances[instance].subnet = subnet);
+            add(format!("I{instance} in S{subnet}"), &|world| world.hosts[instance].subnets = vec![subnet]);
         }
         for group in 0..base.groups.len() {
             add(format!("I{instance} in G{group} too"), &|world| {
-                let groups = &mut world.instances[instance].groups;
+                let groups = &mut world.hosts[instance].groups;
                 groups.push(group);
                 groups.sort_unstable();
                 groups.dedup();
             });
         }
         add(format!("I{instance} with its address changed"), &|world| {
-            let has = &mut world.instances[instance].has_elastic_address;
-            *has = !*has;
+            if let Kind::Instance { has_elastic_address, .. } = &mut world.hosts[instance].kind {
+                *has_elastic_address = !*has_elastic_address;
+            }
         });
     }
     all

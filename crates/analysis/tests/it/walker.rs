@@ -3,485 +3,250 @@
 //! It shares nothing with the analysis. A class of packets is asked by its representatives: one packet for
 //! every stretch between two numbers that any rule of the world mentions.
 
-use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+mod sample;
+mod template;
+mod world;
 
-pub(crate) type Block = (Ipv4Addr, u8);
+pub(crate) use world::{AclRule, Block, Group, Host, Kind, Nat, Peer, Route, Rule, Subnet, Target, To, Vpc, World};
 
-#[derive(Debug, Clone)]
-pub(crate) struct World {
-    pub(crate) vpcs: Vec<Vpc>,
-    pub(crate) subnets: Vec<Subnet>,
-    pub(crate) tables: Vec<Vec<Route>>,
-    pub(crate) acls: Vec<Vec<AclRule>>,
-    pub(crate) groups: Vec<Group>,
-    pub(crate) instances: Vec<Instance>,
-    /// The subnet of the NAT gateway.
-    pub(crate) nat: Option<usize>,
-    pub(crate) has_peering: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Vpc {
-    pub(crate) block: Block,
-    pub(crate) has_gateway: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Subnet {
-    pub(crate) vpc: usize,
-    pub(crate) block: Block,
-    pub(crate) gives_public: bool,
-    pub(crate) table: Option<usize>,
-    pub(crate) acl: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    Gateway,
-    Nat,
-    Peering,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Route {
-    pub(crate) to: Block,
-    pub(crate) target: Target,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct AclRule {
-    pub(crate) number: u16,
-    pub(crate) is_egress: bool,
-    pub(crate) is_allow: bool,
-    pub(crate) protocol: i16,
-    pub(crate) ports: (u16, u16),
-    pub(crate) block: Block,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Peer {
-    Block(Block),
-    Group(usize),
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Rule {
-    pub(crate) protocol: i16,
-    pub(crate) ports: (u16, u16),
-    pub(crate) peer: Peer,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Group {
-    pub(crate) ingress: Vec<Rule>,
-    /// None: the default, everything.
-    pub(crate) egress: Option<Vec<Rule>>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Instance {
-    pub(crate) subnet: usize,
-    pub(crate) groups: Vec<usize>,
-    pub(crate) has_elastic_address: bool,
-    pub(crate) address: Option<Ipv4Addr>,
-}
+use std::net::IpAddr;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packet {
-    pub(crate) source: Ipv4Addr,
+    pub(crate) source: IpAddr,
+    /// The client's; a NAT gateway keeps it.
     pub(crate) source_port: u16,
-    pub(crate) destination: Ipv4Addr,
+    pub(crate) destination: IpAddr,
     pub(crate) port: u16,
     pub(crate) protocol: i16,
 }
 
-pub(crate) fn contains((network, length): Block, address: Ipv4Addr) -> bool {
-    let mask = if length == 0 { 0 } else { u32::MAX << (32 - length) };
-    u32::from(network) & mask == u32::from(address) & mask
-}
-
-fn last((network, length): Block) -> u32 {
-    let mask = if length == 0 { 0 } else { u32::MAX << (32 - length) };
-    u32::from(network) & mask | !mask
-}
-
-fn is_internet(address: Ipv4Addr) -> bool {
-    let octets = address.octets();
-    !(matches!(octets[0], 0 | 10 | 127 | 224..)
-        || (octets[0] == 100 && (64..128).contains(&octets[1]))
-        || (octets[0] == 169 && octets[1] == 254)
-        || (octets[0] == 172 && (16..32).contains(&octets[1]))
-        || (octets[0] == 192 && octets[1] == 168))
+/// An interface: a host's in one of its subnets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End<'w> {
+    pub(crate) host: &'w Host,
+    pub(crate) subnet: usize,
 }
 
 /// Whether packets of a class get through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Found {
     None,
     Some,
     All,
 }
 
+impl Found {
+    /// Of two classes that together are one.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Some }
+    }
+}
+
+/// How packets go from one VPC to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Inside,
+    Peering,
+    Transit,
+    Internet,
+}
+
 impl World {
     // What a packet meets.
 
-    fn acl_allows(&self, subnet: usize, is_egress: bool, address: Ipv4Addr, port: u16, protocol: i16) -> bool {
+    fn vpc_of(&self, end: End<'_>) -> usize {
+        self.subnets[end.subnet].vpc
+    }
+
+    fn acl_allows(&self, subnet: usize, is_egress: bool, address: IpAddr, port: u16, protocol: i16) -> bool {
         let Some(acl) = self.subnets[subnet].acl else { return true };
-        let mut rules: Vec<&AclRule> = self.acls[acl].iter().filter(|rule| rule.is_egress == is_egress).collect();
-        rules.sort_by_key(|rule| rule.number);
-        for rule in rules {
+        let rules = self.acls[acl].iter().filter(|rule| {
             let is_port = rule.protocol == -1 || (rule.ports.0 <= port && port <= rule.ports.1);
-            if (rule.protocol == -1 || rule.protocol == protocol) && is_port && contains(rule.block, address) {
-                return rule.is_allow;
+            rule.is_egress == is_egress
+                && (rule.protocol == -1 || rule.protocol == protocol)
+                && is_port
+                && rule.block.contains(address)
+        });
+        rules.min_by_key(|rule| rule.number).is_some_and(|rule| rule.is_allow)
+    }
+
+    fn matches(&self, rule: &Rule, address: IpAddr, partner: Option<&Host>, packet: Packet) -> bool {
+        let is_port = rule.protocol == -1 || (rule.ports.0 <= packet.port && packet.port <= rule.ports.1);
+        (rule.protocol == -1 || rule.protocol == packet.protocol)
+            && is_port
+            && match rule.peer {
+                Peer::Block(block) => block.contains(address),
+                Peer::List(list) => self.lists[list].iter().any(|block| block.contains(address)),
+                Peer::Group(group) => partner.is_some_and(|partner| partner.groups.contains(&group)),
+                Peer::Parameter => unreachable!("completed before"),
+            }
+    }
+
+    /// A partner is somebody whose groups count.
+    fn lets_in(&self, to: End<'_>, from: Option<&Host>, packet: Packet) -> bool {
+        to.host.groups.is_empty()
+            || to.host.groups.iter().any(|group| {
+                self.groups[*group].ingress.iter().any(|rule| self.matches(rule, packet.source, from, packet))
+            })
+    }
+
+    fn lets_out(&self, from: End<'_>, to: Option<&Host>, packet: Packet) -> bool {
+        from.host.groups.is_empty()
+            || from.host.groups.iter().any(|group| match &self.groups[*group].egress {
+                None => true,
+                Some(rules) => rules.iter().any(|rule| self.matches(rule, packet.destination, to, packet)),
+            })
+    }
+
+    /// Where a subnet sends packets for an address outside of its VPC.
+    fn route(&self, subnet: usize, address: IpAddr) -> Option<Target> {
+        let vpc = self.subnets[subnet].vpc;
+        let table = &self.tables[self.subnets[subnet].table?];
+        let mut best: Option<(u8, Target)> = None;
+        for route in table.iter().filter(|route| self.can_stand(vpc, route)) {
+            let one;
+            let blocks = match route.to {
+                To::Block(block) => {
+                    one = [block];
+                    &one[..]
+                }
+                To::List(list) => &self.lists[list],
+            };
+            for block in blocks {
+                if block.contains(address) && best.is_none_or(|(length, _)| block.length > length) {
+                    best = Some((block.length, route.target));
+                }
             }
         }
-        false
+        best.map(|(_, target)| target)
     }
 
-    fn group_allows(
-        &self,
-        rules: &[Rule],
-        address: Ipv4Addr,
-        partner: Option<&Instance>,
-        port: u16,
-        protocol: i16,
-    ) -> bool {
-        rules.iter().any(|rule| {
-            let is_port = rule.protocol == -1 || (rule.ports.0 <= port && port <= rule.ports.1);
-            (rule.protocol == -1 || rule.protocol == protocol)
-                && is_port
-                && match rule.peer {
-                    Peer::Block(block) => contains(block, address),
-                    Peer::Group(group) => partner.is_some_and(|partner| partner.groups.contains(&group)),
-                }
-        })
-    }
-
-    fn lets_in(&self, to: &Instance, from: Option<&Instance>, packet: Packet) -> bool {
-        to.groups.iter().any(|group| {
-            self.group_allows(&self.groups[*group].ingress, packet.source, from, packet.port, packet.protocol)
-        })
-    }
-
-    fn lets_out(&self, from: &Instance, to: Option<&Instance>, packet: Packet) -> bool {
-        from.groups.iter().any(|group| match &self.groups[*group].egress {
-            None => true,
-            Some(rules) => self.group_allows(rules, packet.destination, to, packet.port, packet.protocol),
-        })
-    }
-
-    /// Where a subnet sends packets to an address; None inside of the VPC is `Some(None)`.
-    fn route(&self, subnet: usize, address: Ipv4Addr) -> Option<Option<Target>> {
+    /// How a subnet's packets get to an address of another VPC.
+    fn link(&self, subnet: usize, to_vpc: usize, address: IpAddr) -> Option<Link> {
         let vpc = self.subnets[subnet].vpc;
-        if contains(self.vpcs[vpc].block, address) {
-            return Some(None);
+        match self.route(subnet, address)? {
+            Target::Peering(peering) => {
+                let (one, other) = self.peerings[peering];
+                ([one, other] == [vpc, to_vpc] || [other, one] == [vpc, to_vpc]).then_some(Link::Peering)
+            }
+            // Attachments carry IPv6 only when they are told to.
+            Target::Transit => {
+                (address.is_ipv4() && self.transit.contains(&vpc) && self.transit.contains(&to_vpc))
+                    .then_some(Link::Transit)
+            }
+            // Addresses of IPv6 are public ones.
+            Target::Gateway => (!address.is_ipv4() && self.vpcs[vpc].has_gateway).then_some(Link::Internet),
+            Target::EgressOnly => (!address.is_ipv4()).then_some(Link::Internet),
+            Target::Nat(_) => None,
         }
-        let table = self.subnets[subnet].table?;
-        let routes = self.tables[table].iter().filter(|route| contains(route.to, address));
-        routes.max_by_key(|route| route.to.1).map(|route| Some(route.target))
     }
 
-    fn has_public_address(&self, instance: &Instance) -> bool {
-        instance.has_elastic_address || self.subnets[instance.subnet].gives_public
+    fn is_public(&self, end: End<'_>) -> bool {
+        match end.host.kind {
+            Kind::Instance { has_elastic_address, .. } => has_elastic_address || self.subnets[end.subnet].gives_public,
+            Kind::Balancer { is_internal, .. } => !is_internal,
+            Kind::Endpoint => false,
+        }
     }
 
-    /// The ACLs between two subnets, there and back.
+    pub(crate) fn has_v6(&self, end: End<'_>) -> bool {
+        self.subnets[end.subnet].v6.is_some()
+            && match end.host.kind {
+                Kind::Instance { asks_v6, .. } => asks_v6 || self.subnets[end.subnet].gives_v6,
+                Kind::Balancer { is_dual, .. } => is_dual,
+                Kind::Endpoint => false,
+            }
+    }
+
+    /// Whether the internet can begin a connection to the interface's own address, and its answers leave.
+    fn is_exposed(&self, end: End<'_>, outside: IpAddr) -> bool {
+        let may = if outside.is_ipv4() {
+            self.is_public(end)
+        } else {
+            self.has_v6(end) && !matches!(end.host.kind, Kind::Balancer { is_internal: true, .. })
+        };
+        may && self.vpcs[self.vpc_of(end)].has_gateway && self.route(end.subnet, outside) == Some(Target::Gateway)
+    }
+
+    /// The ACL of a subnet for a connection that comes in, and its answers.
+    fn acl_in(&self, subnet: usize, packet: Packet) -> bool {
+        self.acl_allows(subnet, false, packet.source, packet.port, packet.protocol)
+            && self.acl_allows(subnet, true, packet.source, packet.source_port, packet.protocol)
+    }
+
+    /// The ACL of a subnet for a connection that goes out, and its answers.
+    fn acl_out(&self, subnet: usize, packet: Packet) -> bool {
+        self.acl_allows(subnet, true, packet.destination, packet.port, packet.protocol)
+            && self.acl_allows(subnet, false, packet.destination, packet.source_port, packet.protocol)
+    }
+
     fn crosses(&self, from: usize, to: usize, packet: Packet) -> bool {
-        from == to
-            || (self.acl_allows(from, true, packet.destination, packet.port, packet.protocol)
-                && self.acl_allows(to, false, packet.source, packet.port, packet.protocol)
-                && self.acl_allows(to, true, packet.source, packet.source_port, packet.protocol)
-                && self.acl_allows(from, false, packet.destination, packet.source_port, packet.protocol))
+        from == to || (self.acl_out(from, packet) && self.acl_in(to, packet))
     }
 
     // The walks.
 
-    pub(crate) fn between(&self, from: &Instance, to: &Instance, packet: Packet) -> bool {
-        let is_routed = if self.subnets[from.subnet].vpc == self.subnets[to.subnet].vpc {
-            true
+    /// Between two interfaces, by the addresses of their own.
+    pub(crate) fn between(&self, from: End<'_>, to: End<'_>, packet: Packet) -> bool {
+        let (from_vpc, to_vpc) = (self.vpc_of(from), self.vpc_of(to));
+        let (there, back) = if from_vpc == to_vpc {
+            (Link::Inside, Link::Inside)
         } else {
-            self.has_peering
-                && self.route(from.subnet, packet.destination) == Some(Some(Target::Peering))
-                && self.route(to.subnet, packet.source) == Some(Some(Target::Peering))
+            let links =
+                (self.link(from.subnet, to_vpc, packet.destination), self.link(to.subnet, from_vpc, packet.source));
+            let (Some(there), Some(back)) = links else { return false };
+            (there, back)
         };
-        is_routed
-            && self.lets_out(from, Some(to), packet)
+        // Over the internet the answers go back the same way, and only to who may be talked to.
+        let is_way = match (there, back) {
+            (Link::Internet, Link::Internet) => self.is_exposed(to, packet.source),
+            (Link::Internet, _) | (_, Link::Internet) => false,
+            _ => true,
+        };
+        // Groups know each other inside of a VPC and over a peering connection.
+        let knows = matches!(there, Link::Inside | Link::Peering);
+        is_way
+            && self.lets_out(from, knows.then_some(to.host), packet)
             && self.crosses(from.subnet, to.subnet, packet)
-            && self.lets_in(to, Some(from), packet)
+            && self.lets_in(to, knows.then_some(from.host), packet)
     }
 
-    pub(crate) fn internet_to(&self, to: &Instance, packet: Packet) -> bool {
-        self.has_public_address(to)
-            && self.vpcs[self.subnets[to.subnet].vpc].has_gateway
-            && self.acl_allows(to.subnet, false, packet.source, packet.port, packet.protocol)
+    /// From a load balancer to a target that sees the client's address.
+    pub(crate) fn passed_on(&self, from: End<'_>, to: End<'_>, packet: Packet) -> bool {
+        self.lets_out(from, Some(to.host), packet)
+            && self.crosses(from.subnet, to.subnet, packet)
+            && self.lets_in(to, Some(from.host), packet)
+    }
+
+    /// From the internet to an interface's public address.
+    pub(crate) fn internet_to(&self, to: End<'_>, packet: Packet) -> bool {
+        self.is_exposed(to, packet.source)
+            && self.acl_in(to.subnet, packet)
             && self.lets_in(to, None, packet)
-            && self.acl_allows(to.subnet, true, packet.source, packet.source_port, packet.protocol)
-            && self.route(to.subnet, packet.source) == Some(Some(Target::Gateway))
     }
 
-    pub(crate) fn to_internet(&self, from: &Instance, packet: Packet) -> bool {
-        let subnet = from.subnet;
-        let leaves = self.lets_out(from, None, packet)
-            && self.acl_allows(subnet, true, packet.destination, packet.port, packet.protocol)
-            && self.acl_allows(subnet, false, packet.destination, packet.source_port, packet.protocol);
-        let has_gateway = |subnet: usize| self.vpcs[self.subnets[subnet].vpc].has_gateway;
+    pub(crate) fn to_internet(&self, from: End<'_>, packet: Packet) -> bool {
+        let leaves = self.lets_out(from, None, packet) && self.acl_out(from.subnet, packet);
+        let is_v4 = packet.destination.is_ipv4();
         leaves
-            && match self.route(subnet, packet.destination) {
-                Some(Some(Target::Gateway)) => self.has_public_address(from) && has_gateway(subnet),
-                Some(Some(Target::Nat)) => {
-                    let Some(nat) = self.nat else { return false };
-                    let is_same = nat == subnet;
-                    self.route(nat, packet.destination) == Some(Some(Target::Gateway))
-                        && has_gateway(nat)
-                        && self.acl_allows(nat, true, packet.destination, packet.port, packet.protocol)
-                        && self.acl_allows(nat, false, packet.destination, packet.source_port, packet.protocol)
-                        && (is_same
-                            || (self.acl_allows(nat, false, packet.source, packet.port, packet.protocol)
-                                && self.acl_allows(nat, true, packet.source, packet.source_port, packet.protocol)))
+            && match self.route(from.subnet, packet.destination) {
+                Some(Target::Gateway) => {
+                    let may = if is_v4 { self.is_public(from) } else { self.has_v6(from) };
+                    may && self.vpcs[self.vpc_of(from)].has_gateway
                 }
-                _ => false,
+                Some(Target::EgressOnly) => !is_v4 && self.has_v6(from),
+                Some(Target::Nat(nat)) => is_v4 && self.over_nat(from, &self.nats[nat], packet),
+                // Neither leads further than to its own networks.
+                Some(Target::Peering(_) | Target::Transit) | None => false,
             }
     }
 
-    // The representatives.
-
-    fn blocks(&self) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self.vpcs.iter().map(|vpc| vpc.block).collect();
-        blocks.extend(self.subnets.iter().map(|subnet| subnet.block));
-        blocks.extend(self.tables.iter().flatten().map(|route| route.to));
-        blocks.extend(self.acls.iter().flatten().map(|rule| rule.block));
-        for group in &self.groups {
-            for rule in group.ingress.iter().chain(group.egress.iter().flatten()) {
-                if let Peer::Block(block) = rule.peer {
-                    blocks.push(block);
-                }
-            }
-        }
-        for (network, length) in [
-            ("0.0.0.0", 8),
-            ("10.0.0.0", 8),
-            ("100.64.0.0", 10),
-            ("127.0.0.0", 8),
-            ("169.254.0.0", 16),
-            ("172.16.0.0", 12),
-            ("192.168.0.0", 16),
-            ("224.0.0.0", 3),
-        ] {
-            blocks.push((network.parse().unwrap(), length));
-        }
-        blocks.sort_unstable();
-        blocks.dedup();
-        blocks
-    }
-
-    fn addresses(&self, is_in_class: impl Fn(Ipv4Addr) -> bool, class_first: Ipv4Addr) -> Vec<Ipv4Addr> {
-        let mut starts = vec![u32::from(class_first)];
-        for block in self.blocks() {
-            starts.push(last(block) - (last(block) - u32::from(block.0)));
-            if let Some(next) = last(block).checked_add(1) {
-                starts.push(next);
-            }
-        }
-        starts.sort_unstable();
-        starts.dedup();
-        starts.into_iter().map(Ipv4Addr::from).filter(|address| is_in_class(*address)).collect()
-    }
-
-    pub(crate) fn internet(&self) -> Vec<Ipv4Addr> {
-        self.addresses(is_internet, Ipv4Addr::new(1, 0, 0, 0))
-    }
-
-    pub(crate) fn in_block(&self, block: Block) -> Vec<Ipv4Addr> {
-        self.addresses(|address| contains(block, address), block.0)
-    }
-
-    pub(crate) fn of_instance(&self, instance: &Instance) -> Vec<Ipv4Addr> {
-        match instance.address {
-            Some(address) => vec![address],
-            None => self.in_block(self.subnets[instance.subnet].block),
-        }
-    }
-
-    pub(crate) fn client_ports(&self) -> Vec<u16> {
-        let mut starts = vec![1024];
-        for rule in self.acls.iter().flatten() {
-            starts.push(rule.ports.0);
-            starts.extend(rule.ports.1.checked_add(1));
-        }
-        starts.retain(|port| *port >= 1024);
-        starts.sort_unstable();
-        starts.dedup();
-        starts
-    }
-
-    /// Asks for all representatives of a class.
-    pub(crate) fn ask(
-        &self,
-        sources: &[Ipv4Addr],
-        destinations: &[Ipv4Addr],
-        port: u16,
-        protocol: i16,
-        walk: impl Fn(Packet) -> bool,
-    ) -> Found {
-        let (mut passed, mut stopped) = (false, false);
-        let client_ports = self.client_ports();
-        for source in sources {
-            for destination in destinations {
-                for source_port in client_ports.iter().copied() {
-                    let packet = Packet { source: *source, source_port, destination: *destination, port, protocol };
-                    if walk(packet) { passed = true } else { stopped = true }
-                }
-            }
-        }
-        match (passed, stopped) {
-            (true, false) => Found::All,
-            (true, true) => Found::Some,
-            (false, _) => Found::None,
-        }
-    }
-
-    // The template.
-
-    pub(crate) fn template(&self) -> String {
-        let mut out = String::from("Resources:\n");
-        let block = |(network, length): Block| format!("{network}/{length}");
-        for (index, vpc) in self.vpcs.iter().enumerate() {
-            let _ = writeln!(
-                out,
-                "  V{index}: {{ Type: AWS::EC2::VPC, Properties: {{ CidrBlock: {} }} }}",
-                block(vpc.block)
-            );
-            let _ = writeln!(out, "  Igw{index}: {{ Type: AWS::EC2::InternetGateway }}");
-            if vpc.has_gateway {
-                let _ = writeln!(
-                    out,
-                    "  Att{index}: {{ Type: AWS::EC2::VPCGatewayAttachment, Properties: {{ VpcId: !Ref V{index}, InternetGatewayId: !Ref Igw{index} }} }}"
-                );
-            }
-        }
-        if self.has_peering {
-            out.push_str("  Peer: { Type: AWS::EC2::VPCPeeringConnection, Properties: { VpcId: !Ref V0, PeerVpcId: !Ref V1 } }\n");
-        }
-        for (index, subnet) in self.subnets.iter().enumerate() {
-            let _ = writeln!(
-                out,
-                "  S{index}: {{ Type: AWS::EC2::Subnet, Properties: {{ VpcId: !Ref V{}, CidrBlock: {}, MapPublicIpOnLaunch: {} }} }}",
-                subnet.vpc,
-                block(subnet.block),
-                subnet.gives_public
-            );
-            if let Some(table) = subnet.table {
-                let _ = writeln!(
-                    out,
-                    "  SR{index}: {{ Type: AWS::EC2::SubnetRouteTableAssociation, Properties: {{ SubnetId: !Ref S{index}, RouteTableId: !Ref R{}x{table} }} }}",
-                    subnet.vpc
-                );
-            }
-            if let Some(acl) = subnet.acl {
-                let _ = writeln!(
-                    out,
-                    "  SA{index}: {{ Type: AWS::EC2::SubnetNetworkAclAssociation, Properties: {{ SubnetId: !Ref S{index}, NetworkAclId: !Ref A{}x{acl} }} }}",
-                    subnet.vpc
-                );
-            }
-        }
-        if let Some(nat) = self.nat {
-            let _ = writeln!(out, "  Nat: {{ Type: AWS::EC2::NatGateway, Properties: {{ SubnetId: !Ref S{nat} }} }}");
-        }
-        // Every table and ACL once for each VPC, since they belong to one.
-        for vpc in 0..self.vpcs.len() {
-            for (index, routes) in self.tables.iter().enumerate() {
-                let _ = writeln!(
-                    out,
-                    "  R{vpc}x{index}: {{ Type: AWS::EC2::RouteTable, Properties: {{ VpcId: !Ref V{vpc} }} }}"
-                );
-                for (number, route) in routes.iter().enumerate() {
-                    if contains(self.vpcs[vpc].block, route.to.0) && route.to.1 >= 16 {
-                        // Inside of the VPC its own routes stand, and the walker takes them first.
-                        continue;
-                    }
-                    let target = match route.target {
-                        Target::Gateway => format!("GatewayId: !Ref Igw{vpc}"),
-                        Target::Nat if self.nat.is_some() => "NatGatewayId: !Ref Nat".to_owned(),
-                        Target::Peering if self.has_peering => "VpcPeeringConnectionId: !Ref Peer".to_owned(),
-                        Target::Nat | Target::Peering => continue,
-                    };
-                    let _ = writeln!(
-                        out,
-                        "  R{vpc}x{index}r{number}: {{ Type: AWS::EC2::Route, Properties: {{ RouteTableId: !Ref R{vpc}x{index}, DestinationCidrBlock: {}, {target} }} }}",
-                        block(route.to)
-                    );
-                }
-            }
-            for (index, rules) in self.acls.iter().enumerate() {
-                let _ = writeln!(
-                    out,
-                    "  A{vpc}x{index}: {{ Type: AWS::EC2::NetworkAcl, Properties: {{ VpcId: !Ref V{vpc} }} }}"
-                );
-                for (number, rule) in rules.iter().enumerate() {
-                    let action = if rule.is_allow { "allow" } else { "deny" };
-                    let _ = writeln!(
-                        out,
-                        "  A{vpc}x{index}r{number}: {{ Type: AWS::EC2::NetworkAclEntry, Properties: {{ NetworkAclId: !Ref A{vpc}x{index}, RuleNumber: {}, Egress: {}, RuleAction: {action}, Protocol: {}, PortRange: {{ From: {}, To: {} }}, CidrBlock: {} }} }}",
-                        rule.number,
-                        rule.is_egress,
-                        rule.protocol,
-                        rule.ports.0,
-                        rule.ports.1,
-                        block(rule.block)
-                    );
-                }
-            }
-        }
-        let rule_text = |rule: &Rule, is_ingress: bool| {
-            let peer = match rule.peer {
-                Peer::Block(peer) => format!("CidrIp: {}", block(peer)),
-                Peer::Group(group) if is_ingress => format!("SourceSecurityGroupId: !GetAtt G{group}.GroupId"),
-                Peer::Group(group) => format!("DestinationSecurityGroupId: !GetAtt G{group}.GroupId"),
-            };
-            format!("IpProtocol: '{}', FromPort: {}, ToPort: {}, {peer}", rule.protocol, rule.ports.0, rule.ports.1)
-        };
-        for (index, group) in self.groups.iter().enumerate() {
-            // The first rule stands in the group, the others are resources of their own.
-            let inside = |rules: &[Rule], is_ingress| {
-                rules.first().map_or(String::new(), |rule| format!("[{{ {} }}]", rule_text(rule, is_ingress)))
-            };
-            let ingress = inside(&group.ingress, true);
-            let egress = group.egress.as_deref().map_or(String::new(), |rules| inside(rules, false));
-            let part = |name: &str, text: String| if text.is_empty() { text } else { format!(", {name}: {text}") };
-            let _ = writeln!(
-                out,
-                "  G{index}: {{ Type: AWS::EC2::SecurityGroup, Properties: {{ GroupDescription: g{}{} }} }}",
-                part("SecurityGroupIngress", ingress),
-                part("SecurityGroupEgress", egress)
-            );
-            for (rules, kind, is_ingress) in
-                [(Some(&group.ingress), "Ingress", true), (group.egress.as_ref(), "Egress", false)]
-            {
-                for (number, rule) in rules.into_iter().flatten().enumerate().skip(1) {
-                    let _ = writeln!(
-                        out,
-                        "  G{index}{kind}{number}: {{ Type: AWS::EC2::SecurityGroup{kind}, Properties: {{ GroupId: !Ref G{index}, {} }} }}",
-                        rule_text(rule, is_ingress)
-                    );
-                }
-            }
-        }
-        for (index, instance) in self.instances.iter().enumerate() {
-            let groups: Vec<String> = instance.groups.iter().map(|group| format!("!Ref G{group}")).collect();
-            let address = instance.address.map_or(String::new(), |address| format!(", PrivateIpAddress: {address}"));
-            let _ = writeln!(
-                out,
-                "  I{index}: {{ Type: AWS::EC2::Instance, Properties: {{ SubnetId: !Ref S{}, SecurityGroupIds: [{}]{address} }} }}",
-                instance.subnet,
-                groups.join(", ")
-            );
-            if instance.has_elastic_address {
-                let _ =
-                    writeln!(out, "  E{index}: {{ Type: AWS::EC2::EIP, Properties: {{ InstanceId: !Ref I{index} }} }}");
-            }
-        }
-        out
+    fn over_nat(&self, from: End<'_>, nat: &Nat, packet: Packet) -> bool {
+        nat.is_public
+            && self.route(nat.subnet, packet.destination) == Some(Target::Gateway)
+            && self.vpcs[self.subnets[nat.subnet].vpc].has_gateway
+            && self.acl_out(nat.subnet, packet)
+            && (nat.subnet == from.subnet || self.acl_in(nat.subnet, packet))
     }
 }

@@ -4,7 +4,7 @@ use super::build::Builder;
 use super::network::{block, protocol_number};
 use super::value::{number, port, truth, why_not};
 use super::{Acl, AclRule, Place};
-use crate::reachability::bounded::{Bounded, Tri, Whys};
+use crate::reachability::bounded::{Bounded, Tri, Whys, why};
 use crate::reachability::intervals::SetAlgebra;
 use crate::reachability::packets::{AddressSet, PacketSet, ProtocolName, describe_ports};
 use model::cfn::Is;
@@ -111,7 +111,11 @@ impl Builder<'_> {
         if ports.is_none() {
             ports = match (range.is_absent(), port(range.get("From")), port(range.get("To"))) {
                 (true, _, _) => Some((0, u16::MAX)),
-                (false, Some(from), Some(to)) => Some((from, to)),
+                (false, Some(from), Some(to)) if from <= to => Some((from, to)),
+                (false, Some(from), Some(to)) => {
+                    unknown.extend(why(format!("the ports {from} to {to} end before they begin")));
+                    None
+                }
                 _ if matches!(protocols, (6 | 17, _)) => {
                     unknown.extend(why_not(range.get("From"), "range of ports"));
                     None

@@ -229,7 +229,11 @@ fn rule_ports(rule: &Evaluated, protocols: (u8, u8), unknown: &mut Whys) -> (u16
         return ALL;
     }
     match (port(from), port(to)) {
-        (Some(from), Some(to)) => (from, to),
+        (Some(from), Some(to)) if from <= to => (from, to),
+        (Some(from), Some(to)) => {
+            unknown.extend(why(format!("the ports {from} to {to} end before they begin")));
+            ALL
+        }
         (Some(from), None) if to.is_absent() => (from, from),
         (from_port, _) => {
             unknown.extend(why_not(if from_port.is_none() { from } else { to }, "port"));
