@@ -69,7 +69,7 @@ pub enum Destination {
 const WIDE: u128 = 1 << 24;
 
 /// All of an interface that matters to packets, but for groups that name each other.
-pub(super) type Profile = (usize, usize, Option<std::net::IpAddr>, bool, bool);
+pub(super) type Profile = (usize, usize, Option<std::net::IpAddr>, bool, bool, bool);
 /// Protocol and ports.
 pub(super) type Ports = (u8, (u16, u16));
 
@@ -303,9 +303,17 @@ impl<'p> Judge<'p> {
         verdict
     }
 
-    pub(super) fn families(from: &Interface, to: &Interface) -> Vec<Family> {
-        let mut families = vec![Family::V4];
-        if from.v6.is_possible() && to.v6.is_possible() {
+    /// In which families packets go from one interface to another.
+    pub(super) fn families(from: &Component, to: &Component, a: &Interface, b: &Interface) -> Vec<Family> {
+        let forwards_v6 = || from.forwards.iter().filter(|forward| forward.to == to.place.id).map(|f| f.is_v6);
+        // A load balancer opens connections to the addresses that the target group has.
+        let has_v4 = !from.is_relay || !forwards_v6().all(|is_v6| is_v6) || forwards_v6().next().is_none();
+        let has_v6 = !from.is_relay || forwards_v6().any(|is_v6| is_v6);
+        let mut families = Vec::new();
+        if has_v4 {
+            families.push(Family::V4);
+        }
+        if has_v6 && a.v6.is_possible() && b.v6.is_possible() {
             families.push(Family::V6);
         }
         families
@@ -352,7 +360,7 @@ impl<'p> Judge<'p> {
         for a in &from.interfaces {
             for b in doors {
                 let mut ways = Vec::new();
-                for family in Self::families(a, b) {
+                for family in Self::families(from, to, a, b) {
                     for mut road in self.atlas.between(a, b, family) {
                         if family == Family::V4 {
                             self.as_clients(&mut road, from, to, protocol, ports);

@@ -38,13 +38,15 @@ impl<'p> Judge<'p> {
     fn status_between(&self, from: usize, to: usize, protocol: u8, ports: (u16, u16)) -> Status {
         let (from, to) = (&self.picture.components[from], &self.picture.components[to]);
         let keeps = from.forwards.iter().any(|forward| forward.keeps_client_address);
-        if !self.is_plain(from) || !self.is_plain(to) || keeps {
+        // Load balancers choose the family by their target groups.
+        let chooses = from.is_relay && from.interfaces.iter().any(|interface| interface.v6.is_possible());
+        if !self.is_plain(from) || !self.is_plain(to) || keeps || chooses {
             return self.doubted(self.between(from, to, protocol, ports)).status;
         }
         let mut statuses = Vec::with_capacity(from.interfaces.len() * to.interfaces.len());
         for a in &from.interfaces {
             for b in &to.interfaces {
-                statuses.push(self.status_of_profiles(a, b, (protocol, ports)));
+                statuses.push(self.status_of_profiles((from, a), (to, b), (protocol, ports)));
             }
         }
         match every_status(&statuses) {
@@ -62,17 +64,23 @@ impl<'p> Judge<'p> {
             return None;
         }
         let content = self.atlas.content(&interface.filter, other, is_ingress)?;
-        Some((interface.subnet, content, interface.address, interface.public_v4 == Tri::Yes, interface.v6 == Tri::Yes))
+        let (public, v6) = (interface.public_v4 == Tri::Yes, interface.v6 == Tri::Yes);
+        Some((interface.subnet, content, interface.address, public, v6, interface.is_internal))
     }
 
-    fn status_of_profiles(&self, a: &'p Interface, b: &'p Interface, (protocol, ports): Ports) -> Status {
+    fn status_of_profiles(
+        &self,
+        (from, a): (&'p Component, &'p Interface),
+        (to, b): (&'p Component, &'p Interface),
+        (protocol, ports): Ports,
+    ) -> Status {
         let profiles = self.profile(a, &b.filter, false).zip(self.profile(b, &a.filter, true));
         let key = profiles.map(|(a, b)| (a, b, (protocol, ports)));
         if let Some(known) = key.as_ref().and_then(|key| self.statuses.borrow().get(key).copied()) {
             return known;
         }
         let mut best = Status::Unreachable;
-        for family in Self::families(a, b) {
+        for family in Self::families(from, to, a, b) {
             for road in self.atlas.between(a, b, family) {
                 best = best.max(status(&road, protocol, ports));
             }

@@ -33,7 +33,11 @@ impl<'p> Atlas<'p> {
             gates.push(self.acl(subnet.acl, false, Look::AnswerToSource, 60));
         };
         if !public.is_empty() {
-            let has_address = if family == Family::V4 { to.public_v4.clone() } else { to.v6.clone() };
+            let has_address = match family {
+                Family::V4 => to.public_v4.clone(),
+                Family::V6 if to.is_internal => Tri::No,
+                Family::V6 => to.v6.clone(),
+            };
             let mut gates = vec![
                 Gate { kind: Kind::PublicAddress, look: Look::Source, passes: Passes::All(has_address), travel: 30 },
                 self.has_gateway(subnet.vpc),

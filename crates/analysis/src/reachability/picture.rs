@@ -257,6 +257,8 @@ pub struct Interface {
     pub public_v4: Tri,
     /// Whether it has an IPv6 address.
     pub v6: Tri,
+    /// Whether the internet is kept from it even where it has a public IPv6 address: an internal load balancer.
+    pub is_internal: bool,
     /// Its private IPv4 address when that is fixed.
     pub address: Option<std::net::IpAddr>,
 }
@@ -285,6 +287,8 @@ pub struct Forward {
     pub protocol: u8,
     /// The port there.
     pub port: u16,
+    /// Whether the target is known by its IPv6 address.
+    pub is_v6: bool,
     /// Whether the target sees the client's address.
     pub keeps_client_address: bool,
 }

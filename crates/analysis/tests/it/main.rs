@@ -14,7 +14,7 @@ mod answers;
 mod fixtures;
 mod hostile;
 mod mutation;
-// mod real_packets;
+mod real_packets;
 mod resource_types;
 mod size;
 mod walker;

@@ -40,10 +40,7 @@ fn sound() -> World {
     World {
         vpcs: vec![Vpc { blocks: vec![INSIDE], v6: None, has_gateway: true, has_egress_only: false }],
         subnets: vec![subnet(1, Some(0), None), subnet(2, Some(1), None), subnet(3, None, Some(0))],
-        tables: vec![
-            vec![route(Target::Gateway)],
-            vec![route(Target::Nat(0))],
-        ],
+        tables: vec![vec![route(Target::Gateway)], vec![route(Target::Nat(0))]],
         acls: vec![vec![acl_rule(100, false, (5432, 5432), app), acl_rule(100, true, (1024, 65535), app)]],
         groups: vec![
             group(vec![tcp(443, Peer::Block(EVERYONE))], Some(vec![tcp(8080, Peer::Group(1))])),

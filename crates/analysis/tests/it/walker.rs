@@ -100,7 +100,7 @@ impl World {
     }
 
     /// Where a subnet sends packets for an address outside of its VPC.
-    fn route(&self, subnet: usize, address: IpAddr) -> Option<Target> {
+    pub(crate) fn route(&self, subnet: usize, address: IpAddr) -> Option<Target> {
         let vpc = self.subnets[subnet].vpc;
         let table = &self.tables[self.subnets[subnet].table?];
         let mut best: Option<(u8, Target)> = None;
@@ -131,10 +131,8 @@ impl World {
                 ([one, other] == [vpc, to_vpc] || [other, one] == [vpc, to_vpc]).then_some(Link::Peering)
             }
             // Attachments carry IPv6 only when they are told to.
-            Target::Transit => {
-                (address.is_ipv4() && self.transit.contains(&vpc) && self.transit.contains(&to_vpc))
-                    .then_some(Link::Transit)
-            }
+            Target::Transit => (address.is_ipv4() && self.transit.contains(&vpc) && self.transit.contains(&to_vpc))
+                .then_some(Link::Transit),
             // Addresses of IPv6 are public ones.
             Target::Gateway => (!address.is_ipv4() && self.vpcs[vpc].has_gateway).then_some(Link::Internet),
             Target::EgressOnly => (!address.is_ipv4()).then_some(Link::Internet),
@@ -221,9 +219,7 @@ impl World {
 
     /// From the internet to an interface's public address.
     pub(crate) fn internet_to(&self, to: End<'_>, packet: Packet) -> bool {
-        self.is_exposed(to, packet.source)
-            && self.acl_in(to.subnet, packet)
-            && self.lets_in(to, None, packet)
+        self.is_exposed(to, packet.source) && self.acl_in(to.subnet, packet) && self.lets_in(to, None, packet)
     }
 
     pub(crate) fn to_internet(&self, from: End<'_>, packet: Packet) -> bool {

@@ -1,8 +1,6 @@
 //! Random small networks.
 
-use crate::walker::{
-    AclRule, Block, Group, Host, Kind, Nat, Peer, Route, Rule, Subnet, Target, To, Vpc, World,
-};
+use crate::walker::{AclRule, Block, Group, Host, Kind, Nat, Peer, Route, Rule, Subnet, Target, To, Vpc, World};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -71,13 +69,16 @@ fn rule(gaps: Gaps) -> impl Strategy<Value = Rule> {
         1 => any::<Index>().prop_map(|index| Peer::List(index.into())),
         parameter => Just(Peer::Parameter),
     ];
-    (protocol(), ports(), peer, prop::bool::weighted(gaps.0))
-        .prop_map(|(protocol, ports, peer, is_conditional)| Rule { protocol, ports, peer, is_conditional })
+    (protocol(), ports(), peer, prop::bool::weighted(gaps.0)).prop_map(|(protocol, ports, peer, is_conditional)| Rule {
+        protocol,
+        ports,
+        peer,
+        is_conditional,
+    })
 }
 
 fn acl(gaps: Gaps) -> impl Strategy<Value = Vec<AclRule>> {
-    let one =
-        (any::<bool>(), prop::bool::weighted(0.8), protocol(), ports(), block(), prop::bool::weighted(gaps.0));
+    let one = (any::<bool>(), prop::bool::weighted(0.8), protocol(), ports(), block(), prop::bool::weighted(gaps.0));
     proptest::collection::vec(one, 0..8).prop_map(|rules| {
         let mut rules: Vec<AclRule> = rules
             .into_iter()
@@ -122,8 +123,11 @@ fn route(gaps: Gaps) -> impl Strategy<Value = Route> {
         1 => Just(Block::v6(0x100, 0, 56)),
     ];
     let to = prop_oneof![12 => to.prop_map(To::Block), 1 => Just(To::List(0))];
-    (to, target, prop::bool::weighted(gaps.0))
-        .prop_map(|(to, target, is_conditional)| Route { to, target, is_conditional })
+    (to, target, prop::bool::weighted(gaps.0)).prop_map(|(to, target, is_conditional)| Route {
+        to,
+        target,
+        is_conditional,
+    })
 }
 
 /// Who stands where: subnets and groups count round those of the VPC.
@@ -183,10 +187,19 @@ pub(crate) fn world(gaps: Gaps) -> impl Strategy<Value = World> {
         prop::collection::vec((any::<Index>(), any::<Index>()), 0..=2),
         prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(any::<Index>(), 2..=3)],
         prop::collection::vec(instance, 1..=3),
-        prop::option::weighted(0.35, (seat(), balancer(), any::<Index>())),
-        prop::option::weighted(0.2, (seat(), any::<Index>())),
+        (
+            prop::option::weighted(0.35, (seat(), balancer(), any::<Index>())),
+            prop::option::weighted(0.2, (seat(), any::<Index>())),
+            [
+                prop::bool::weighted(0.3),
+                prop::bool::weighted(0.3),
+                prop::bool::weighted(0.3),
+                prop::bool::weighted(0.2),
+            ],
+        ),
     )
-        .prop_map(|(vpcs, lists, subnets, tables, acls, groups, nats, peerings, transit, instances, balancer, endpoint)| {
+        .prop_map(|(vpcs, lists, subnets, tables, acls, groups, nats, peerings, transit, instances, others)| {
+            let (balancer, endpoint, arranged) = others;
             let mut world = World { lists, acls, ..World::default() };
             for (second, (has_gateway, has_second_block, has_v6, has_egress_only)) in (0_u8..).zip(vpcs) {
                 let mut blocks = vec![Block::v4([10, second, 0, 0], 16)];
@@ -219,8 +232,12 @@ pub(crate) fn world(gaps: Gaps) -> impl Strategy<Value = World> {
                 world.nats.push(Nat { subnet: at(subnet, world.subnets.len()), is_public });
             }
             let count = world.vpcs.len();
-            let mut pairs: Vec<_> = peerings.into_iter().map(|(one, other)| (at(one, count), at(other, count))).collect();
+            let mut pairs: Vec<_> =
+                peerings.into_iter().map(|(one, other)| (at(one, count), at(other, count))).collect();
+            // Two VPCs have one connection at the most.
             pairs.retain(|(one, other)| one != other);
+            pairs.sort_unstable_by_key(|(one, other)| (*one.min(other), *one.max(other)));
+            pairs.dedup_by_key(|(one, other)| (*one.min(other), *one.max(other)));
             world.peerings = pairs;
             let attached: BTreeSet<usize> = transit.into_iter().map(|vpc| at(vpc, count)).collect();
             world.transit = attached.into_iter().collect();
@@ -277,23 +294,67 @@ pub(crate) fn world(gaps: Gaps) -> impl Strategy<Value = World> {
                 let subnets = world.two_subnets(first, second);
                 world.hosts.push(Host { kind: Kind::Endpoint, subnets, groups });
             }
+            world.arrange(arranged);
             world
         })
 }
 
 impl World {
+    /// What chance alone seldom brings together: a NAT gateway with a way out, routes on both sides of a link,
+    /// an egress-only gateway in use, a rule that lets many in.
+    fn arrange(&mut self, [nat, link, egress_only, open]: [bool; 4]) {
+        let set = |routes: &mut Vec<Route>, to: Block, target: Target| {
+            routes.retain(|route| route.to != To::Block(to));
+            routes.push(Route { to: To::Block(to), target, is_conditional: false });
+        };
+        let everyone = Block::v4([0, 0, 0, 0], 0);
+        if nat && !self.nats.is_empty() && self.tables.len() > 1 {
+            let subnet = self.nats[0].subnet;
+            let vpc = self.subnets[subnet].vpc;
+            self.vpcs[vpc].has_gateway = true;
+            set(&mut self.tables[0], everyone, Target::Gateway);
+            set(&mut self.tables[1], everyone, Target::Nat(0));
+            for other in self.subnets.iter_mut().filter(|other| other.vpc == vpc) {
+                other.table = Some(1);
+            }
+            self.subnets[subnet].table = Some(0);
+        }
+        if link {
+            let target = if self.peerings.is_empty() { Target::Transit } else { Target::Peering(0) };
+            for second in 0..u8::try_from(self.vpcs.len()).unwrap() {
+                for routes in &mut self.tables {
+                    set(routes, Block::v4([10, second, 0, 0], 16), target);
+                }
+            }
+        }
+        if egress_only {
+            for vpc in &mut self.vpcs {
+                vpc.has_egress_only = true;
+            }
+            set(&mut self.tables[0], EVERY_V6, Target::EgressOnly);
+        }
+        if open {
+            for peer in [everyone, EVERY_V6].map(Peer::Block) {
+                self.groups[0].ingress.push(Rule { protocol: -1, ports: (0, 65535), peer, is_conditional: false });
+            }
+        }
+    }
+
     /// A subnet, and groups of its VPC: the default one when no other is asked for.
     fn sit(&self, seat: &Seat) -> (usize, Vec<usize>) {
         let subnet = at(seat.subnet, self.subnets.len());
         let vpc = self.subnets[subnet].vpc;
-        let own: Vec<usize> =
-            (0..self.groups.len()).filter(|group| self.groups[*group].vpc == vpc && !self.groups[*group].is_default).collect();
+        let own: Vec<usize> = (0..self.groups.len())
+            .filter(|group| self.groups[*group].vpc == vpc && !self.groups[*group].is_default)
+            .collect();
         let mut groups: BTreeSet<usize> = BTreeSet::new();
         if !own.is_empty() {
             groups.extend(seat.groups.iter().map(|group| own[at(*group, own.len())]));
         }
         if groups.is_empty() {
-            groups.extend((0..self.groups.len()).filter(|group| self.groups[*group].vpc == vpc && self.groups[*group].is_default));
+            groups.extend(
+                (0..self.groups.len()).filter(|group| self.groups[*group].vpc == vpc && self.groups[*group].is_default),
+            );
         }
         (subnet, groups.into_iter().collect())
     }

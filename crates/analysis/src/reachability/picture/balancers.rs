@@ -67,8 +67,12 @@ impl Builder<'_> {
                 interface.filter = Filter::Open;
             }
             interface.public_v4 = if is_v6_only { Tri::No } else { is_public.clone() };
+            interface.v6 = is_dual.into();
             // An internal balancer with IPv6 addresses blocks what comes through the internet gateway.
-            interface.v6 = if is_dual { is_public.clone() } else { Tri::No };
+            interface.is_internal = is_public == Tri::No;
+            if is_dual && let Tri::Unknown(whys) = &is_public {
+                interface.v6 = Tri::Unknown(whys.clone());
+            }
         }
         self.listeners(name, &mut component, is_network);
         self.picture.components.push(component);
@@ -129,6 +133,7 @@ impl Builder<'_> {
         let default_port = port(self.get(group, "Port"));
         let kind = self.get(group, "TargetType").as_text().unwrap_or("instance");
         let keeps_client_address = is_network && self.keeps_client_address(group, kind);
+        let is_v6 = self.get(group, "IpAddressType").as_text() == Some("ipv6");
         let make = |to: &str, port: Option<u16>| {
             Some(Forward {
                 from_port: Some(from_port),
@@ -136,6 +141,7 @@ impl Builder<'_> {
                 to: to.to_owned(),
                 protocol,
                 port: port.or(default_port)?,
+                is_v6,
                 keeps_client_address,
             })
         };
@@ -234,6 +240,7 @@ impl Builder<'_> {
                     to: target.clone(),
                     protocol: TCP,
                     port: port(listener.get("InstancePort")).unwrap_or(from_port),
+                    is_v6: false,
                     keeps_client_address: false,
                 });
             }

@@ -240,6 +240,7 @@ impl<'g> Builder<'g> {
             filter: Filter::Groups(indices.into_iter().collect()),
             public_v4: Tri::No,
             v6: subnet_is.gives_v6.clone(),
+            is_internal: false,
             address: None,
         }
     }

@@ -5,6 +5,7 @@ use super::network::service_name;
 use super::value::{own_name, port, truth, why_not};
 use super::{Component, Listener, Place, PublicEndpoint};
 use crate::reachability::bounded::{Bounded, Tri, Whys, why};
+use crate::reachability::intervals::SetAlgebra as _;
 use crate::reachability::packets::{AddressSet, TCP};
 use model::cfn::{Evaluated, Is};
 
@@ -337,6 +338,16 @@ impl Builder<'_> {
             let (subnets, groups) = (self.get(name, "SubnetIds").clone(), self.get(name, "SecurityGroupIds").clone());
             let mut component = self.component(name);
             component.interfaces = self.interfaces(&[&subnets], &[&groups]);
+            let kind = self.get(name, "IpAddressType").clone();
+            for interface in &mut component.interfaces {
+                // Whatever the subnet assigns; not more than it has.
+                let asks = matches!(kind.as_text(), Some("ipv6" | "dualstack"));
+                let has = !self.picture.subnets[interface.subnet].v6.is_empty();
+                interface.v6 = match kind.why() {
+                    Some(whys) => Tri::Unknown(whys.clone()),
+                    None => (asks && has).into(),
+                };
+            }
             component.is_relay = true;
             let v6 = self.resources.get(name).map_or(Tri::No, |drawn| has_both_families(&drawn.properties));
             for interface in &mut component.interfaces {

@@ -107,7 +107,8 @@ impl World {
     fn ports(&self, (first, last): (u16, u16)) -> Vec<u16> {
         let mut starts = vec![first];
         if first != last {
-            let of_groups = self.groups.iter().flat_map(|group| group.ingress.iter().chain(group.egress.iter().flatten()));
+            let of_groups =
+                self.groups.iter().flat_map(|group| group.ingress.iter().chain(group.egress.iter().flatten()));
             let ranges = of_groups.map(|rule| rule.ports).chain(self.acls.iter().flatten().map(|rule| rule.ports));
             for range in ranges {
                 starts.push(range.0);

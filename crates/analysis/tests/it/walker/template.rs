@@ -232,15 +232,7 @@ impl World {
                     resource(out, &format!("E{index}"), "EC2::EIP", false, &format!("InstanceId: !Ref {name}"));
                 }
             }
-            Kind::Balancer {
-                is_application,
-                is_internal,
-                is_dual,
-                targets,
-                port,
-                is_by_instance,
-                keeps_client,
-            } => {
+            Kind::Balancer { is_application, is_internal, is_dual, targets, port, is_by_instance, keeps_client } => {
                 let kind = if *is_application { "application" } else { "network" };
                 let scheme = if *is_internal { "internal" } else { "internet-facing" };
                 let dual = if *is_dual { ", IpAddressType: dualstack" } else { "" };
