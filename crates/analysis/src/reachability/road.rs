@@ -5,7 +5,7 @@
 
 use super::bounded::{Bounded, Tri, Whys, why};
 use super::intervals::SetAlgebra;
-use super::packets::{AddressSet, PacketSet};
+use super::packets::{AddressSet, Family, PacketSet};
 use super::picture::{Filter, GroupRule, Peer, Picture, Place, Route, Target};
 use std::borrow::Cow;
 use std::collections::HashMap;

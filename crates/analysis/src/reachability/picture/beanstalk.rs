@@ -103,6 +103,7 @@ impl Builder<'_> {
                 to: name.to_owned(),
                 protocol: TCP,
                 port: 80,
+                is_v6: false,
                 keeps_client_address: false,
             });
         }
