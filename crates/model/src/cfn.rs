@@ -5,8 +5,11 @@
 //! choice of parameters and conditions, or why that cannot be known.
 
 mod cidr;
+mod evaluated;
 mod evaluation;
+mod functions;
 mod graph;
+mod loops;
 mod reader;
 mod reference;
 mod scenario;
@@ -14,7 +17,8 @@ mod stored_secret;
 mod template_set;
 mod value;
 
-pub use evaluation::{Evaluated, Evaluator, Is, Why};
+pub use evaluated::{Evaluated, Is, Why};
+pub use evaluation::Evaluator;
 pub use graph::{Layer, Output, Parameter, Resource, ResourceGraph};
 pub use reader::{CODES, Template, read};
 pub use reference::{Ref, ResourceType, types};

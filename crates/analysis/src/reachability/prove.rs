@@ -53,6 +53,9 @@ pub struct Options {
 /// The usual number of combinations of conditions.
 pub const SCENARIO_BOUND: usize = 64;
 
+/// Of a long list so many are named.
+const SHOWN: usize = 8;
+
 /// Matrices up to this size have a verdict with reasons in every cell.
 const SMALL: usize = 4000;
 
@@ -104,15 +107,13 @@ pub fn prove_graph(graph: &ResourceGraph, file: &str, options: &Options) -> Resu
     }
     let bound = if options.scenario_bound == 0 { SCENARIO_BOUND } else { options.scenario_bound };
     let scenarios = cfn::scenarios(graph, &options.parameters, bound);
-    let pictures: Vec<Picture> = scenarios
-        .examined
-        .iter()
-        .map(|scenario| draw(graph, &Evaluator::new(graph, &options.parameters, scenario)))
-        .collect();
+    // One picture at a time: there may be many combinations, and each picture may be large.
+    let drawn = |scenario| draw(graph, &Evaluator::new(graph, &options.parameters, scenario));
     let mut proof = Proof::new(file, scenarios.is_complete);
     proof.origins(graph);
-    for (scenario, picture) in scenarios.examined.iter().zip(&pictures) {
-        let when = scenario.when.join(", ");
+    for scenario in &scenarios.examined {
+        let picture = &drawn(scenario);
+        let when = shortened(&scenario.when);
         proof
             .report
             .scenarios
@@ -128,6 +129,7 @@ pub fn prove_graph(graph: &ResourceGraph, file: &str, options: &Options) -> Resu
         proof.notes(picture);
     }
     if !proof.has_asked(&options.question) {
+        let pictures: Vec<Picture> = scenarios.examined.iter().take(SHOWN).map(drawn).collect();
         return Err(Problem::Question(not_there(&options.question, &pictures)));
     }
     proof.report.conditions_by_default = scenarios.by_default;
@@ -363,7 +365,7 @@ impl Proof {
             let verdicts: Option<Vec<(String, Verdict)>> = parts
                 .into_iter()
                 .map(|found| {
-                    let when = whens.get(found.scenario).map(|scenario| scenario.when.join(", ")).unwrap_or_default();
+                    let when = whens.get(found.scenario).map(|scenario| shortened(&scenario.when)).unwrap_or_default();
                     Some((when_text(&when), *found.verdict?))
                 })
                 .collect();
@@ -452,6 +454,14 @@ impl Proof {
             let chains = network.chains(&name, None);
             self.report.chains.extend(chains.into_values().filter(|chain| chain.steps.len() > 1));
         }
+    }
+}
+
+/// What leads to a combination of conditions, in few words.
+fn shortened(when: &[String]) -> String {
+    match when.len().checked_sub(SHOWN) {
+        None | Some(0) => when.join(", "),
+        Some(more) => format!("{} and {more} more", when[..SHOWN].join(", ")),
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod agreement;
 mod answers;
+mod bounds;
 mod fixtures;
 mod hostile;
 mod mutation;

@@ -1,115 +1,28 @@
 //! What a value is under a choice of parameters and conditions, or why that cannot be known.
 
-use super::cidr;
+use super::evaluated::{Evaluated, Is, Why};
 use super::graph::{Parameter, ResourceGraph};
 use super::scenario::{Given, Scenario};
-use super::value::{Kind, SubPart, Value};
-use indexmap::IndexMap;
+use super::value::{Kind, Value};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-/// One named thing because of which something cannot be known: `parameter VpcId has no value`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(transparent)]
-pub struct Why(pub String);
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A value after evaluation, with the line of the template that it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evaluated {
-    /// What it is.
-    pub is: Is,
-    /// Line, from 1; 0 when it came from no template.
-    pub line: u32,
-}
-
-/// What a value is after evaluation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Is {
-    /// Nothing: null, `AWS::NoValue`, or not said at all.
-    Absent,
-    /// A text, number or boolean. Pseudo parameters such as the region stand in it as `${AWS::Region}`.
-    Text(String),
-    /// A list.
-    List(Vec<Evaluated>),
-    /// A mapping.
-    Map(IndexMap<String, Evaluated>),
-    /// `Ref` of a resource of the same graph.
-    Resource(String),
-    /// An attribute of a resource of the same graph.
-    Attribute(String, String),
-    /// Not to be known, because of these.
-    Unknown(BTreeSet<Why>),
-}
-
-impl Evaluated {
-    /// What stands for a property that was not given.
-    pub const ABSENT: Self = Self { is: Is::Absent, line: 0 };
-
-    fn unknown(line: u32, why: impl Into<String>) -> Self {
-        Self { is: Is::Unknown(BTreeSet::from([Why(why.into())])), line }
-    }
-
-    /// The value under a key; absent when this is no mapping or has no such key, unknown when this is unknown.
-    #[must_use]
-    pub fn get(&self, key: &str) -> &Self {
-        match &self.is {
-            Is::Map(entries) => entries.get(key).unwrap_or(&Self::ABSENT),
-            Is::Unknown(_) => self,
-            _ => &Self::ABSENT,
-        }
-    }
-
-    /// Whether nothing was said.
-    #[must_use]
-    pub fn is_absent(&self) -> bool {
-        self.is == Is::Absent
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_text(&self) -> Option<&str> {
-        match &self.is {
-            Is::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Why it is unknown.
-    #[must_use]
-    pub fn why(&self) -> Option<&BTreeSet<Why>> {
-        match &self.is {
-            Is::Unknown(whys) => Some(whys),
-            _ => None,
-        }
-    }
-
-    /// The items: of a list its items, of a single value itself, of nothing none.
-    #[must_use]
-    pub fn items(&self) -> &[Self] {
-        match &self.is {
-            Is::List(items) => items,
-            Is::Absent => &[],
-            _ => std::slice::from_ref(self),
-        }
-    }
-}
 
 /// Evaluates values of one graph under one scenario.
 #[derive(Debug)]
 pub struct Evaluator<'g> {
-    graph: &'g ResourceGraph,
+    pub(super) graph: &'g ResourceGraph,
     given: &'g BTreeMap<String, Given>,
     conditions: &'g BTreeMap<String, bool>,
     /// How many attributes that stand for properties are being followed.
     depth: Cell<u8>,
+    /// How many bytes of values may still be made.
+    budget: Cell<usize>,
 }
+
+/// Values of one template larger than this come from one that is made to grow, not from a network.
+const BUDGET: usize = 256 << 20;
+/// What a value costs beside its text.
+pub(super) const NODE: usize = 64;
 
 /// Longer ways from attribute to attribute are cycles.
 const DEPTH: u8 = 8;
@@ -118,7 +31,7 @@ impl<'g> Evaluator<'g> {
     /// For one scenario of a graph with what was given for its parameters.
     #[must_use]
     pub fn new(graph: &'g ResourceGraph, given: &'g BTreeMap<String, Given>, scenario: &'g Scenario) -> Self {
-        Self { graph, given, conditions: &scenario.conditions, depth: Cell::new(0) }
+        Self::with_conditions(graph, given, &scenario.conditions)
     }
 
     pub(super) fn with_conditions(
@@ -126,7 +39,7 @@ impl<'g> Evaluator<'g> {
         given: &'g BTreeMap<String, Given>,
         conditions: &'g BTreeMap<String, bool>,
     ) -> Self {
-        Self { graph, given, conditions, depth: Cell::new(0) }
+        Self { graph, given, conditions, depth: Cell::new(0), budget: Cell::new(BUDGET) }
     }
 
     /// Whether a resource of the graph exists in this scenario.
@@ -144,10 +57,25 @@ impl<'g> Evaluator<'g> {
         self.conditions.get(name).copied()
     }
 
+    /// Whether so much more may be made.
+    pub(super) fn charge(&self, cost: usize) -> bool {
+        let left = self.budget.get().checked_sub(cost);
+        self.budget.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    pub(super) fn exhausted(line: u32) -> Evaluated {
+        Evaluated::unknown(line, "the values of this template grow too large to be evaluated")
+    }
+
     /// What a value is.
     #[must_use]
     pub fn evaluate(&self, value: &Value) -> Evaluated {
         let line = value.line;
+        let length = if let Kind::Text(text) = &value.kind { text.len() } else { 0 };
+        if !self.charge(NODE + length) {
+            return Self::exhausted(line);
+        }
         let is = match &value.kind {
             Kind::Null => Is::Absent,
             Kind::Text(text) => Is::Text(text.clone()),
@@ -173,17 +101,7 @@ impl<'g> Evaluator<'g> {
             Kind::Sub(parts, variables) => return self.sub(parts, variables, line),
             Kind::Join(delimiter, list) => return self.join(delimiter, list, line),
             Kind::Select(index, list) => return self.select(index, list, line),
-            Kind::Split(delimiter, text) => match (self.text(delimiter), self.text(text)) {
-                (Ok(delimiter), Ok(text)) if !delimiter.is_empty() => Is::List(
-                    text.split(delimiter.as_str())
-                        .map(|part| Evaluated { is: Is::Text(part.to_owned()), line })
-                        .collect(),
-                ),
-                (Ok(_), Ok(_)) => {
-                    return Evaluated::unknown(line, format!("Fn::Split at line {line} has no delimiter"));
-                }
-                (delimiter, text) => Is::Unknown(whys([delimiter, text])),
-            },
+            Kind::Split(delimiter, text) => return self.split(delimiter, text, line),
             Kind::FindInMap(keys, default) => return self.find_in_map(keys, default.as_deref(), line),
             Kind::If(name, yes, no) => match self.condition(name) {
                 Some(true) => return self.evaluate(yes),
@@ -199,6 +117,10 @@ impl<'g> Evaluator<'g> {
                 return Evaluated::unknown(line, format!("the imported value {name} is not in this template"));
             }
             Kind::Base64(text) => return self.evaluate(text),
+            Kind::Other(name, list) if name == "Fn::Length" => match self.evaluate(list).is {
+                Is::List(items) => Is::Text(items.len().to_string()),
+                _ => return Evaluated::unknown(line, format!("Fn::Length at line {line} is given no list")),
+            },
             Kind::And(_) | Kind::Or(_) | Kind::Not(_) | Kind::Equals(..) | Kind::Condition(_) => {
                 match self.truth(value) {
                     Ok(truth) => Is::Text(truth.to_string()),
@@ -263,7 +185,7 @@ impl<'g> Evaluator<'g> {
         }
     }
 
-    fn text(&self, value: &Value) -> Result<String, BTreeSet<Why>> {
+    pub(super) fn text(&self, value: &Value) -> Result<String, BTreeSet<Why>> {
         let line = value.line;
         match self.evaluate(value).is {
             Is::Text(text) => Ok(text),
@@ -277,7 +199,7 @@ impl<'g> Evaluator<'g> {
         }
     }
 
-    fn reference(&self, name: &str, line: u32) -> Evaluated {
+    pub(super) fn reference(&self, name: &str, line: u32) -> Evaluated {
         if let Some(parameter) = self.graph.parameters.get(name) {
             return self.parameter(name, parameter, line);
         }
@@ -316,6 +238,9 @@ impl<'g> Evaluator<'g> {
         if value.is_empty() && parameter.kind.starts_with("AWS::") {
             return Evaluated::unknown(line, format!("parameter {name} has no value"));
         }
+        if !self.charge(value.len() + if parameter.is_list() { NODE * value.matches(',').count() } else { 0 }) {
+            return Self::exhausted(line);
+        }
         let is = if parameter.is_list() {
             Is::List(
                 value
@@ -330,7 +255,7 @@ impl<'g> Evaluator<'g> {
         Evaluated { is, line }
     }
 
-    fn attribute(&self, name: &str, attribute: &str, line: u32) -> Evaluated {
+    pub(super) fn attribute(&self, name: &str, attribute: &str, line: u32) -> Evaluated {
         if !self.graph.resources.contains_key(name) {
             Evaluated::unknown(line, format!("there is no resource {name} (line {line})"))
         } else if self.exists(name) {
@@ -340,107 +265,6 @@ impl<'g> Evaluator<'g> {
             }
         } else {
             Evaluated::unknown(line, format!("{name} is not created under these conditions (line {line})"))
-        }
-    }
-
-    fn sub(&self, parts: &[SubPart], variables: &IndexMap<String, Value>, line: u32) -> Evaluated {
-        let evaluate = |part: &SubPart| match part {
-            SubPart::Literal(text) => Evaluated { is: Is::Text(text.clone()), line },
-            SubPart::Name(name) => match variables.get(name) {
-                Some(value) => self.evaluate(value),
-                None => self.reference(name, line),
-            },
-            SubPart::Attribute(name, attribute) => self.attribute(name, attribute, line),
-        };
-        if let [only] = parts {
-            return evaluate(only);
-        }
-        let pieces: Vec<Evaluated> = parts.iter().map(evaluate).collect();
-        concatenate(&pieces, "", line)
-    }
-
-    fn join(&self, delimiter: &Value, list: &Value, line: u32) -> Evaluated {
-        let delimiter = match self.text(delimiter) {
-            Ok(delimiter) => delimiter,
-            Err(whys) => return Evaluated { is: Is::Unknown(whys), line },
-        };
-        let list = self.evaluate(list);
-        match &list.is {
-            Is::List(items) => match items.as_slice() {
-                [only] => Evaluated { is: only.is.clone(), line },
-                items => concatenate(items, &delimiter, line),
-            },
-            _ => Evaluated { is: list.is, line },
-        }
-    }
-
-    fn select(&self, index: &Value, list: &Value, line: u32) -> Evaluated {
-        let index = match self.text(index) {
-            Ok(text) => text.trim().parse::<usize>().ok(),
-            Err(whys) => return Evaluated { is: Is::Unknown(whys), line },
-        };
-        let list = self.evaluate(list);
-        match (&list.is, index) {
-            (Is::Unknown(_), _) => Evaluated { line, ..list },
-            (Is::List(items), Some(index)) if index < items.len() => items[index].clone(),
-            // An attribute that is a list (Ipv6CidrBlocks, CidrBlockAssociations): which item is known once it exists.
-            (Is::Attribute(..) | Is::Resource(_), _) => list,
-            _ => Evaluated::unknown(line, format!("Fn::Select at line {line} selects nothing")),
-        }
-    }
-
-    fn find_in_map(&self, keys: &[Value; 3], default: Option<&Value>, line: u32) -> Evaluated {
-        let [map, first, second] = keys.each_ref().map(|key| self.text(key));
-        let (map, first, second) = match (map, first, second) {
-            (Ok(map), Ok(first), Ok(second)) => (map, first, second),
-            (map, first, second) => return Evaluated { is: Is::Unknown(whys([map, first, second])), line },
-        };
-        let Some(entries) = self.graph.mappings.get(&map) else {
-            return Evaluated::unknown(line, format!("there is no mapping {map} (line {line})"));
-        };
-        if let Some(value) = entries.get(&first).and_then(|row| row.get(&second)) {
-            return self.evaluate(value);
-        }
-        if first.contains("${AWS::") {
-            let mut values = entries.values().filter_map(|row| row.get(&second));
-            if let Some(value) = values.next()
-                && values.all(|other| other == value)
-            {
-                return self.evaluate(value);
-            }
-            return Evaluated::unknown(line, format!("{first} is not given, and the mapping {map} depends on it"));
-        }
-        match default {
-            Some(default) => self.evaluate(default),
-            None => Evaluated::unknown(line, format!("the mapping {map} has no {first}.{second} (line {line})")),
-        }
-    }
-
-    fn cidr(&self, block: &Value, count: &Value, bits: Option<&Value>, line: u32) -> Evaluated {
-        let block = self.evaluate(block);
-        let text = match &block.is {
-            Is::Text(text) => text.clone(),
-            Is::Attribute(name, attribute) => {
-                return Evaluated::unknown(line, format!("{name}.{attribute} is known once it exists"));
-            }
-            Is::Unknown(whys) => return Evaluated { is: Is::Unknown(whys.clone()), line },
-            _ => return Evaluated::unknown(line, format!("Fn::Cidr at line {line} is given no block")),
-        };
-        let bits = bits.map_or_else(|| Ok("8".to_owned()), |bits| self.text(bits));
-        let numbers = match (self.text(count), bits) {
-            (Ok(count), Ok(bits)) => (count.trim().parse::<u32>(), bits.trim().parse::<u8>()),
-            (count, bits) => return Evaluated { is: Is::Unknown(whys([count, bits])), line },
-        };
-        let blocks = match numbers {
-            (Ok(count), Ok(bits)) => cidr::carve(&text, count, bits),
-            _ => None,
-        };
-        match blocks {
-            Some(blocks) => Evaluated {
-                is: Is::List(blocks.into_iter().map(|block| Evaluated { is: Is::Text(block), line }).collect()),
-                line,
-            },
-            None => Evaluated::unknown(line, format!("Fn::Cidr at line {line} asks for blocks that do not fit {text}")),
         }
     }
 
@@ -458,34 +282,4 @@ impl<'g> Evaluator<'g> {
         self.depth.set(self.depth.get() - 1);
         matches!(value.is, Is::Text(_)).then_some(value.is)
     }
-}
-
-fn whys<const N: usize>(results: [Result<String, BTreeSet<Why>>; N]) -> BTreeSet<Why> {
-    results.into_iter().filter_map(Result::err).flatten().collect()
-}
-
-fn concatenate(pieces: &[Evaluated], delimiter: &str, line: u32) -> Evaluated {
-    let mut text = String::new();
-    let mut whys = BTreeSet::new();
-    for (position, piece) in pieces.iter().enumerate() {
-        if position > 0 {
-            text.push_str(delimiter);
-        }
-        match &piece.is {
-            Is::Text(part) => text.push_str(part),
-            Is::Absent => {}
-            Is::Unknown(more) => whys.extend(more.iter().cloned()),
-            Is::Resource(name) => {
-                whys.insert(Why(format!("the id of {name} is known once it exists")));
-            }
-            Is::Attribute(name, attribute) => {
-                whys.insert(Why(format!("{name}.{attribute} is known once it exists")));
-            }
-            Is::List(_) | Is::Map(_) => {
-                whys.insert(Why(format!("a text is expected at line {line}")));
-            }
-        }
-    }
-    let is = if whys.is_empty() { Is::Text(text) } else { Is::Unknown(whys) };
-    Evaluated { is, line }
 }

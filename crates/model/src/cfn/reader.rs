@@ -4,6 +4,7 @@
 //! nothing is proved about it.
 
 use super::graph::{Parameter, Resource, ResourceGraph};
+use super::loops;
 use super::value::{Kind, SubPart, Value};
 use crate::yaml::{self, Limits, Node};
 use crate::{Finding, FindingCode, Findings, Place, Severity};
@@ -44,7 +45,11 @@ pub fn read(file: &str, text: &str, findings: &mut Findings) -> Option<Template>
     let spaced = (is_json && text.contains('\t')).then(|| text.replace('\t', " "));
     let document = yaml::read(file, spaced.as_deref().unwrap_or(text).as_bytes(), &LIMITS, findings)?;
     let reader = Reader { lines: line_starts(&document.text) };
-    let Some(resources) = document.root.get("Resources").filter(|node| node.entries().is_some()) else {
+    let root = match document.text.contains("Fn::ForEach::") {
+        true => loops::unrolled(&document.root),
+        false => document.root,
+    };
+    let Some(resources) = root.get("Resources").filter(|node| node.entries().is_some()) else {
         let place = Place::Span { file: file.to_owned(), range: 0..0 };
         findings.push(
             Finding::new(&NO_TEMPLATE, place, "the file has no section `Resources`")
@@ -52,14 +57,14 @@ pub fn read(file: &str, text: &str, findings: &mut Findings) -> Option<Template>
         );
         return None;
     };
-    let outputs = document.root.get("Outputs").and_then(Node::entries).unwrap_or_default().iter();
+    let outputs = root.get("Outputs").and_then(Node::entries).unwrap_or_default().iter();
     Some(Template {
         file: file.to_owned(),
-        graph: reader.graph(&document.root, resources),
+        graph: reader.graph(&root, resources),
         outputs: outputs
             .filter_map(|entry| Some((entry.key.clone(), reader.value(entry.value.get("Value")?))))
             .collect(),
-        description: document.root.get("Description").and_then(Node::text).map(str::to_owned),
+        description: root.get("Description").and_then(Node::text).map(str::to_owned),
     })
 }
 
@@ -106,7 +111,7 @@ impl Reader {
         for entry in section("Conditions") {
             graph.conditions.insert(entry.key.clone(), self.value(&entry.value));
         }
-        if let Some(transform) = root.get("Transform") {
+        for transform in [root.get("Transform"), root.get("Fn::Transform")].into_iter().flatten() {
             let items = transform.items().unwrap_or(std::slice::from_ref(transform));
             graph.transforms.extend(items.iter().map(transform_name));
         }
@@ -120,7 +125,15 @@ impl Reader {
                 });
                 continue;
             };
-            let properties = entry.value.get("Properties").map(|node| self.value(node));
+            if entry.value.get("Fn::Transform").is_some() {
+                graph.gaps.push(format!("line {line}: a transform writes a part of {}", entry.key));
+            }
+            let globals = kind.strip_prefix("AWS::Serverless::").and_then(|kind| root.get("Globals")?.get(kind));
+            let own = entry.value.get("Properties");
+            let properties = match (globals, own) {
+                (Some(globals), Some(own)) => Some(self.value(&loops::joined(globals, own))),
+                (globals, own) => own.or(globals).map(|node| self.value(node)),
+            };
             let resource = Resource {
                 kind: kind.to_owned(),
                 condition: entry.value.get("Condition").and_then(Node::text).map(str::to_owned),
@@ -138,7 +151,7 @@ impl Reader {
                 origin: None,
                 line,
             };
-            if let Some(name) = resource.condition.as_ref().filter(|name| !has_condition(root, name)) {
+            if let Some(name) = resource.condition.as_ref().filter(|name| !graph.conditions.contains_key(*name)) {
                 graph.gaps.push(format!("line {line}: there is no condition {name}"));
             }
             graph.resources.insert(entry.key.clone(), resource);
@@ -174,6 +187,12 @@ impl Reader {
             && (name != "Condition" || only.value.text().is_some())
         {
             return self.call(name, &only.value);
+        }
+        if let Some(function) = entries.iter().find(|entry| entry.key.starts_with("Fn::")) {
+            // Something is written in beside what is said, so that what is said is not all.
+            let all = entries.iter().map(|entry| (entry.key.clone(), self.value(&entry.value))).collect();
+            let inner = Value { kind: Kind::Map(all), line: self.line(function.key_range.start) };
+            return Kind::Other(function.key.clone(), Box::new(inner));
         }
         Kind::Map(entries.iter().map(|entry| (entry.key.clone(), self.value(&entry.value))).collect())
     }
@@ -252,10 +271,6 @@ impl Reader {
             _ => return None,
         })
     }
-}
-
-fn has_condition(root: &Node, name: &str) -> bool {
-    root.get("Conditions").is_some_and(|conditions| conditions.get(name).is_some())
 }
 
 fn transform_name(node: &Node) -> String {

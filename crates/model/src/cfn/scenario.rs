@@ -1,6 +1,7 @@
 //! Which combinations of conditions can hold.
 
-use super::evaluation::{Evaluated, Evaluator, Is};
+use super::evaluated::{Evaluated, Is};
+use super::evaluation::Evaluator;
 use super::graph::ResourceGraph;
 use super::value::{Kind, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,9 @@ pub struct Scenarios {
 /// The largest number of assignments that are tried.
 const ASSIGNMENTS: usize = 4096;
 
+/// The largest number of decisions (assignments times conditions) that are made.
+const DECISIONS: usize = 400_000;
+
 /// Every satisfiable combination of the graph's conditions, at most `bound` of them.
 ///
 /// Parameters without a value take each value that a condition compares them with (or each
@@ -48,6 +52,7 @@ pub fn scenarios(graph: &ResourceGraph, given: &BTreeMap<String, Given>, bound: 
     let mut found = Scenarios { examined: Vec::new(), is_complete: true, by_default: by_default(graph, given) };
     let mut seen = BTreeSet::new();
     let mut digits = vec![0_usize; choices.len()];
+    let mut decisions = DECISIONS;
     for _ in 0..ASSIGNMENTS {
         let mut assigned = given.clone();
         let mut when = Vec::new();
@@ -59,7 +64,16 @@ pub fn scenarios(graph: &ResourceGraph, given: &BTreeMap<String, Given>, bound: 
                 None => format!("{name}=(any other value)"),
             });
         }
-        extend(graph, &assigned, &order, Scenario { conditions: BTreeMap::new(), when }, bound, &mut seen, &mut found);
+        extend(
+            graph,
+            &assigned,
+            &order,
+            Scenario { conditions: BTreeMap::new(), when },
+            bound,
+            &mut seen,
+            &mut found,
+            &mut decisions,
+        );
         if !advance(&mut digits, &choices) {
             return found;
         }
@@ -94,24 +108,36 @@ fn extend(
     bound: usize,
     seen: &mut BTreeSet<Vec<bool>>,
     found: &mut Scenarios,
+    decisions: &mut usize,
 ) {
     let mut open = vec![start];
     let mut steps = 0;
     while let Some(mut scenario) = open.pop() {
         steps += 1;
-        if steps > ASSIGNMENTS {
-            found.is_complete = false;
-            return;
+        let undecided = order.len() - scenario.conditions.len();
+        // The first combination is always examined, however many conditions there are.
+        match decisions.checked_sub(undecided) {
+            Some(left) if steps <= ASSIGNMENTS => *decisions = left,
+            _ if seen.is_empty() => *decisions = 0,
+            _ => {
+                found.is_complete = false;
+                return;
+            }
         }
         while let Some(name) = order.get(scenario.conditions.len()) {
             let truth = graph.conditions.get(*name).map_or(Err(BTreeSet::new()), |value| {
                 Evaluator::with_conditions(graph, given, &scenario.conditions).truth(value)
             });
             let truth = truth.unwrap_or_else(|_| {
-                let mut other = scenario.clone();
-                other.conditions.insert((*name).to_owned(), false);
-                other.when.push(format!("{name} is false"));
-                open.push(other);
+                // More than can be examined need not be remembered.
+                if open.len() < bound.max(1) {
+                    let mut other = scenario.clone();
+                    other.conditions.insert((*name).to_owned(), false);
+                    other.when.push(format!("{name} is false"));
+                    open.push(other);
+                } else {
+                    found.is_complete = false;
+                }
                 scenario.when.push(format!("{name} is true"));
                 true
             });

@@ -1,5 +1,6 @@
 //! Draws the picture from evaluated resources.
 
+use super::catalogue::{is_harmless, is_modelled};
 use super::value::{Reference, reference};
 use super::{Acl, Component, Filter, Group, Interface, Picture, Place, RouteTable, Subnet, Vpc};
 use crate::reachability::bounded::{Bounded, Tri, Whys, why};
@@ -41,7 +42,9 @@ pub fn draw(graph: &ResourceGraph, evaluator: &Evaluator<'_>) -> Picture {
         if !evaluator.exists(name) {
             continue;
         }
-        let properties = evaluator.evaluate(&resource.properties);
+        // What cannot touch a network is not looked at: that is most of a large template.
+        let is_read = is_modelled(&resource.kind) || !is_harmless(&resource.kind);
+        let properties = if is_read { evaluator.evaluate(&resource.properties) } else { Evaluated::ABSENT };
         resources.insert(name.as_str(), Drawn { kind: &resource.kind, line: resource.line, properties });
         by_kind.entry(resource.kind.as_str()).or_default().push(name);
     }
