@@ -209,7 +209,13 @@ impl Places<'_> {
         let manifest = ManifestPath::root().key("components");
         let (broken, open): (Vec<&Evidence>, Vec<&Evidence>) =
             judged.evidence.iter().partition(|found| found.outcome == Outcome::Violated);
-        for evidence in broken.iter().take(SHOWN) {
+        // Of a component that those do not reach who are stated to, this is the cause to mend.
+        let is_closed = |id: &str| {
+            let of_it = |found: &&Evidence| found.verdict.is_some() && found.to.split(':').next() == Some(id);
+            broken.iter().filter(|found| of_it(found)).any(|found| self.is_stated(found))
+        };
+        let told = broken.iter().filter(|found| found.verdict.is_some() || !is_closed(&found.to));
+        for evidence in told.take(SHOWN) {
             let mut stated = self.deployment.stated_ways.iter().filter(|way| way.is_open);
             let stated = stated.find(|way| way.from == evidence.from && way.to == evidence.to);
             let (code, at) = match (stated, &evidence.verdict) {
@@ -227,6 +233,12 @@ impl Places<'_> {
             let lines: Vec<String> = open.iter().map(|found| found.text.clone()).chain(whys).collect();
             findings.push(Finding::new(&codes::UNPROVED_WAYS, Place::Key(manifest), summary).help(lines.join("\n")));
         }
+    }
+
+    /// Whether the manifest states that a pair is open.
+    fn is_stated(&self, evidence: &Evidence) -> bool {
+        let mut stated = self.deployment.stated_ways.iter().filter(|way| way.is_open);
+        stated.any(|way| way.from == evidence.from && way.to == evidence.to)
     }
 
     fn hint(&self, hint: &Hint) -> Finding {
@@ -274,7 +286,8 @@ impl Places<'_> {
         }
         if let (Some(cut), true) = (&verdict.cut, verdict.status != Status::Unknown) {
             let origin = self.origin(&cut.place.id).map(|origin| format!(", from {origin}")).unwrap_or_default();
-            say(format!("stopped by {}: {} ({}{origin})", cut.what, cut.text, cut.place.id));
+            let head = if is_open { "the rest is stopped" } else { "stopped" };
+            say(format!("{head} by {}: {} ({}{origin})", cut.what, cut.text, cut.place.id));
             let fixes: Vec<&str> = std::iter::once(&cut.fix).chain(&cut.further_fixes).map(String::as_str).collect();
             if verdict.status == Status::Unreachable {
                 say(format!("to open it: {}", fixes.join("; and ")));

@@ -17,15 +17,19 @@ pub(crate) fn run(
 ) -> Result<(), CommandError> {
     let mut project = Project::load(&arguments.manifest, surroundings)?;
     let lowered = project.lowered.take();
+    let proof = project.proof.clone();
     let (manifest, application) = project.application(console)?;
     if let Some((deployment, templates)) = &lowered
         && arguments.offline
     {
         let forecast = Forecast::new(&application, deployment, templates);
-        return match console.json {
-            true => console.document(&forecast),
-            false => console.text(&views::forecast::text(&forecast, console.verbose)),
-        };
+        if console.json {
+            let mut document = serde_json::to_value(&forecast).map_err(std::io::Error::from)?;
+            document["proof"] = proof.as_ref().map(analysis::reachability::render::json).into();
+            return console.document(&document);
+        }
+        console.text(&views::forecast::text(&forecast, console.verbose))?;
+        return proof.map_or(Ok(()), |report| console.text(&views::proof::section(&report, console.verbose)));
     }
     require_local(&application)?;
     let graph = compiler::realise_locally(&application);

@@ -25,6 +25,10 @@ pub(crate) fn run(arguments: &ProveArguments, console: &Console) -> Result<(), C
         ..Options::default()
     };
     let report = prove(&text, &file, &options).map_err(|problem| match problem {
+        Problem::Unreadable(_) if text.lines().any(|line| line.starts_with("landfall:")) => CommandError::usage(
+            format!("{file} is a manifest; `prove` reads templates"),
+            format!("type `landfall check {file} -e NAME` with an environment in AWS"),
+        ),
         Problem::Unreadable(findings) => {
             let sources = Sources::new(SourceMap::of_text(&file, text.clone()));
             CommandError::Findings(findings, Box::new(sources))

@@ -3,7 +3,7 @@
 use crate::arguments::ManifestArguments;
 use crate::command_error::CommandError;
 use crate::verbs::version::VERSION;
-use crate::views::style::{BAD, CAUTION, GOOD, paint};
+use crate::views::style::{BAD, BOLD, CAUTION, GOOD, paint};
 use analysis::reachability::{GuaranteeReport, Outcome, ProofReport, render};
 use compiler::AwsDeployment;
 use compiler::report::Sources;
@@ -101,6 +101,12 @@ impl Guarantees {
 /// Guarantees, matrix and chains; with everything, the path of each verdict too.
 pub(crate) fn text(report: &ProofReport, verbose: bool) -> String {
     format!("\n{}\n", if verbose { render::text(report) } else { render::outline(report) })
+}
+
+/// A part of a plan.
+pub(crate) fn section(report: &ProofReport, verbose: bool) -> String {
+    let head = paint(BOLD, "Who reaches whom");
+    format!("\n{head}\n{}{}", text(report, verbose), Guarantees::of_proof(report).text())
 }
 
 /// What was proved, with what, and what came out.

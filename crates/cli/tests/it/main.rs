@@ -4,6 +4,7 @@ mod aws_verbs;
 mod bad_input;
 mod life;
 mod offline;
+mod proof;
 mod small;
 mod stopped;
 mod support;

@@ -75,10 +75,16 @@ fn reason(verdict: &Verdict) -> String {
 fn result(report: &ProofReport, rule: &str, level: &str, text: &str, place: Option<&Place>) -> Value {
     let line = place.map_or(1, |place| report.line_of(place).0.max(1));
     let mut location = json!({
-        "physicalLocation": { "artifactLocation": { "uri": report.file }, "region": { "startLine": line } },
+        "physicalLocation": { "artifactLocation": { "uri": uri(&report.file) }, "region": { "startLine": line } },
     });
     if let Some(place) = place {
         location["logicalLocations"] = json!([{ "name": place.id }]);
     }
     json!({ "ruleId": rule, "level": level, "message": { "text": text }, "locations": [location] })
+}
+
+/// A file's name as a relative reference (RFC 3986).
+fn uri(file: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    file.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
