@@ -202,19 +202,19 @@ impl<A: Account> Session<'_, A> {
             }
         }
         for leftover in self.still_there(left).await? {
-            if leftover.kept().is_some() && !delete_kept {
-                report.kept.push(leftover)
-            } else {
-                report.leftovers.push(leftover)
+            match leftover.kept() {
+                // A key that was told to go is there for days.
+                Some(Kept::Key) if delete_kept => {}
+                Some(_) if !delete_kept => report.kept.push(leftover),
+                _ => report.leftovers.push(leftover),
             }
         }
         let by_name = self.stacks_there().await?;
         let names: Vec<String> = by_name.into_iter().map(|(_, stack)| stack.name).collect();
         let ours_by_name = names.iter().any(|name| report.deleted.contains(name));
         if delete_kept || report.kept.is_empty() {
-            // Derived keys of files that are gone are of no use; as long as their secrets stay, they may be.
-            let deleted = self.account.delete_entry(&self.deployment.entry("seed")).await;
-            deleted.map_err(|error| error.fault("removing the seed of the deployment"))?;
+            // As long as secrets stay, what derives keys for them may be wanted too.
+            self.forget_secrets().await?;
         }
         report.is_proved = report.leftovers.is_empty() && report.left.is_empty() && !ours_by_name;
         Ok(())

@@ -28,6 +28,8 @@ pub struct DriftReport {
     pub missing: Vec<DriftedResource>,
     /// Those that nobody can compare.
     pub not_checkable: Vec<DriftedResource>,
+    /// Secrets whose content is not what is wanted, with the line of the manifest.
+    pub secrets: Vec<(String, ManifestPath)>,
     /// Stacks whose template, parameters, tags or protection are not the wanted ones.
     pub stacks: Vec<StackDrift>,
 }
@@ -79,7 +81,7 @@ impl DriftReport {
     /// Whether everything that could be compared is as it should be.
     #[must_use]
     pub fn is_in_sync(&self) -> bool {
-        self.changed.is_empty() && self.missing.is_empty() && self.stacks.is_empty()
+        self.changed.is_empty() && self.missing.is_empty() && self.stacks.is_empty() && self.secrets.is_empty()
     }
 }
 
@@ -102,6 +104,9 @@ impl<A: Account> Session<'_, A> {
                 }
                 (None, None) => {}
             }
+        }
+        if self.secret_layers().into_iter().all(|layer| world.stack(layer).is_some()) {
+            report.secrets = self.wrong_secrets(world).await?;
         }
         let ours = world.stacks.values().filter(|seen| {
             crate::situation::ownership(self.deployment, &seen.stack, &[]) == crate::situation::Ownership::Ours

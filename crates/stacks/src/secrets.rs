@@ -1,10 +1,15 @@
 //! What goes into the places that templates make for secrets: made once, brought, or rendered from the values of others. A
 //! place is written only when its content would differ; a value is never shown.
 
-use crate::account::{CallError, CallErrorKind, SecretVersion};
+mod record;
+
+use record::Record;
+
+use crate::account::{CallErrorKind, SecretVersion};
 use crate::{Account, Notice, Session, World, token};
+use futures_util::future::try_join_all;
 use model::cfn::{Layer, SecretContent, StoredSecret};
-use model::process_graph::{FileSpec, KeyEncoding, SecretRecipe};
+use model::process_graph::{FileSpec, SecretRecipe};
 use model::text::{Part, SecretPart};
 use model::{Atom, Fault, FaultKind, ManifestPath, NodeId, Secret, Text};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,14 +41,26 @@ impl<A: Account> Session<'_, A> {
         self.deployment.secrets.iter().filter_map(|one| resources.get(&one.logical_id)?.layer).collect()
     }
 
-    /// Whether every place has its content. Writes nothing.
+    /// Whether every place was filled from what is wanted now. Reads no secret and writes nothing.
     pub(crate) async fn has_its_secrets(&self, world: &World) -> Result<bool, Fault> {
         if self.deployment.secrets.is_empty() {
             return Ok(true);
         }
-        let places = self.places(world).await?;
-        let Some(seed) = self.seed(false).await? else { return Ok(false) };
-        Ok(self.fillings(&places, &seed, &BTreeSet::new()).await?.is_empty())
+        let record = self.secrets_record().await?;
+        Ok(record.is_some_and(|record| self.is_filled(&record, world)))
+    }
+
+    /// The secrets whose content is not what is wanted. Reads them all and writes nothing.
+    pub(crate) async fn wrong_secrets(&self, world: &World) -> Result<Vec<(String, ManifestPath)>, Fault> {
+        let all = |one: &StoredSecret| (one.logical_id.clone(), one.origin.clone());
+        if self.deployment.secrets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(record) = self.secrets_record().await? else {
+            return Ok(self.deployment.secrets.iter().map(all).collect());
+        };
+        let fillings = self.fillings(&self.places(world).await?, &record, &BTreeSet::new()).await?;
+        Ok(fillings.into_iter().map(|filling| (filling.logical_id, filling.origin)).collect())
     }
 
     /// Puts what is missing or different. Returns the logical ids of what was put.
@@ -52,11 +69,17 @@ impl<A: Account> Session<'_, A> {
             return Ok(Vec::new());
         }
         let places = self.places(world).await?;
-        let seed = self.seed(true).await?.unwrap_or_else(|| Secret::new(""));
+        let record = self.secrets_record_made().await?;
+        let put = self.put_secrets(&places, &record).await?;
+        self.remember_filled(record, world).await?;
+        Ok(put)
+    }
+
+    async fn put_secrets(&self, places: &BTreeMap<String, String>, record: &Record) -> Result<Vec<String>, Fault> {
         let mut settled = BTreeSet::new();
         let mut put = Vec::new();
         for _ in 0..ATTEMPTS {
-            let fillings = self.fillings(&places, &seed, &settled).await?;
+            let fillings = self.fillings(places, record, &settled).await?;
             if fillings.is_empty() {
                 return Ok(put);
             }
@@ -115,35 +138,11 @@ impl<A: Account> Session<'_, A> {
         Ok(places)
     }
 
-    /// What derived keys and salts come from; made once for a deployment whose files are rendered.
-    async fn seed(&self, may_write: bool) -> Result<Option<Secret>, Fault> {
-        if !self.deployment.secrets.iter().any(|one| matches!(one.content, SecretContent::File(_))) {
-            return Ok(Some(Secret::new("")));
-        }
-        let name = self.deployment.entry("seed");
-        let fault = |error: CallError| error.fault("reading the seed of the deployment");
-        if let Some(entry) = self.account.entry(&name).await.map_err(fault)? {
-            return Ok(Some(Secret::new(entry.value)));
-        }
-        if !may_write {
-            return Ok(None);
-        }
-        let recipe = SecretRecipe::Key { bytes: 32, encoding: KeyEncoding::Hex };
-        let seed = self.generate(&recipe, "the seed of the deployment")?;
-        match self.account.put_entry(&name, seed.expose(), true).await {
-            Ok(_) => Ok(Some(seed)),
-            Err(error) if error.kind == CallErrorKind::Exists => {
-                Ok(self.account.entry(&name).await.map_err(fault)?.map(|entry| Secret::new(entry.value)))
-            }
-            Err(error) => Err(fault(error)),
-        }
-    }
-
     /// What is missing or different, in an order in which each comes after what it is rendered from.
     async fn fillings(
         &self,
         places: &BTreeMap<String, String>,
-        seed: &Secret,
+        record: &Record,
         settled: &BTreeSet<String>,
     ) -> Result<Vec<Filling>, Fault> {
         let used: BTreeSet<&NodeId> = self.deployment.secrets.iter().flat_map(nodes_used).collect();
@@ -151,12 +150,12 @@ impl<A: Account> Session<'_, A> {
         let mut fillings = Vec::new();
         let (files, values): (Vec<&StoredSecret>, Vec<&StoredSecret>) =
             self.deployment.secrets.iter().partition(|one| matches!(one.content, SecretContent::File(_)));
-        for one in values.into_iter().chain(files) {
-            let is_used = one.node.as_ref().is_some_and(|node| used.contains(node));
-            // CloudFormation drew it, and nobody here needs it.
-            if !is_used && matches!(one.content, SecretContent::Made { generation: 0 | 1, drawn_by_stack: true, .. }) {
-                continue;
-            }
+        // What CloudFormation drew and nobody here needs is not read.
+        let is_needed = |one: &&StoredSecret| {
+            one.node.as_ref().is_some_and(|node| used.contains(node))
+                || !matches!(one.content, SecretContent::Made { generation: 0 | 1, drawn_by_stack: true, .. })
+        };
+        let reads = values.into_iter().chain(files).filter(is_needed).map(async |one| {
             let arn = places.get(&one.logical_id).ok_or_else(|| {
                 Fault::new(
                     FaultKind::NeedsPerson,
@@ -165,13 +164,17 @@ impl<A: Account> Session<'_, A> {
                 )
             })?;
             let there = self.account.secret_value(arn).await;
-            let there = there.map_err(|error| error.fault(format!("reading the secret {}", one.logical_id)))?;
+            Ok((one, arn, there.map_err(|error| error.fault(format!("reading the secret {}", one.logical_id)))?))
+        });
+        for (one, arn, there) in try_join_all(reads).await? {
             let (value, outcome) = match &one.content {
                 SecretContent::Made { recipe, generation, .. } => {
                     self.made(one, arn, recipe, *generation, there.as_ref(), settled)?
                 }
                 SecretContent::Given(source) => self.given(one, source, there.as_ref())?,
-                SecretContent::File(file) => (self.rendered(one, file, &known, seed)?, Some("rendered".to_owned())),
+                SecretContent::File(file) => {
+                    (self.rendered(one, file, &known, record.seed())?, Some("rendered".to_owned()))
+                }
             };
             if let Some(node) = &one.node {
                 let recipe = match &one.content {
@@ -245,11 +248,11 @@ impl<A: Account> Session<'_, A> {
         one: &StoredSecret,
         file: &FileSpec,
         known: &BTreeMap<NodeId, Known>,
-        seed: &Secret,
+        seed: &[u8],
     ) -> Result<Secret, Fault> {
         let doing = || format!("rendering {} ({})", file.name, one.origin);
         let context = template::fill(&file.context, |text| fill(text, known, &doing()))?;
-        template::render(&file.template_name, &file.template, &context, seed.expose().as_bytes()).map_err(|error| {
+        template::render(&file.template_name, &file.template, &context, seed).map_err(|error| {
             Fault::new(FaultKind::Permanent, doing(), error).help("correct the template, or what `with` hands to it")
         })
     }

@@ -16,7 +16,7 @@ pub enum Kept {
     Secret,
     /// A bucket with what is in it.
     Bucket,
-    /// A key; without it nothing that it encrypted can be read.
+    /// A key; without it nothing that it encrypted can be read. It goes days after it was told to.
     Key,
 }
 

@@ -1,1 +1,4 @@
-//! Tests of the whole crate.
+//! Tests of the whole crate, against an account in memory.
+
+mod hand;
+mod roads;
