@@ -5,6 +5,8 @@ use crate::transport::http_client;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use model::Secret;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -21,6 +23,19 @@ pub struct ConnectOptions {
     pub profile: Option<String>,
     /// A name server to ask instead of the machine's.
     pub name_server: Option<SocketAddr>,
+    /// Where all services are, instead of what the environment says.
+    pub endpoint_url: Option<String>,
+    /// Keys instead of those of the environment.
+    pub keys: Option<Keys>,
+}
+
+/// An access key and its secret.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// The key's id.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
 }
 
 /// Why an account cannot be reached at all.
@@ -57,6 +72,12 @@ impl CloudAccount {
             let provider = ProviderConfig::without_region().with_region(Some(region)).with_http_client(http.clone());
             let credentials = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile);
             loader = loader.profile_name(profile).credentials_provider(credentials.build());
+        }
+        if let Some(url) = &options.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(Keys { id, secret }) = &options.keys {
+            loader = loader.credentials_provider(Credentials::new(id, secret.expose(), None, None, "options"));
         }
         let config = loader.load().await;
         Ok(Self { client: Client::new(config, http, options.region), name_server: options.name_server })

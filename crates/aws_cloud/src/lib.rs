@@ -17,4 +17,4 @@ mod service;
 mod transport;
 mod xml;
 
-pub use connect::{CloudAccount, ConnectError, ConnectOptions};
+pub use connect::{CloudAccount, ConnectError, ConnectOptions, Keys};

@@ -102,6 +102,8 @@ impl Service {
         let own =
             ServiceConfigKey::builder().service_id(facts.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
         let said = match (config.service_config(), own) {
+            // An address in the options is for all services.
+            _ if config.get_origin("endpoint_url").is_client_config() => None,
             (Some(service_config), Ok(key)) => service_config.load_config(key),
             _ => None,
         };
