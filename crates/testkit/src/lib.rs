@@ -6,6 +6,7 @@ pub mod deployments;
 pub mod emulator;
 pub mod environment;
 pub mod fake_target;
+
 pub use account::FakeAccount;
 pub use emulator::Emulator;
 pub use environment::{Output, TestEnvironment, silent};
