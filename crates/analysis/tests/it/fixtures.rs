@@ -60,7 +60,8 @@ fn known_shapes_have_the_verdicts_that_they_promise() {
         }
     }
     assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(count > 100, "only {count} promises");
+    println!("{} shapes keep {count} promises", fixtures().len());
+    assert!(count > 300 && fixtures().len() >= 45, "only {count} promises");
 }
 
 #[test]
