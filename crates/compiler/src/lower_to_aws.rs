@@ -20,6 +20,8 @@ pub struct AwsDeployment {
     pub graph: cfn::ResourceGraph,
     /// What goes into its secrets.
     pub secrets: Vec<cfn::StoredSecret>,
+    /// The folders that its hosts run from; written when the data layer is there, before the service layer.
+    pub releases: Vec<cfn::Release>,
     /// Each way that the manifest states, by the names that a proof of the resources gives its ends. Nothing else may be open.
     pub stated_ways: Vec<StatedWay>,
     /// What has an address of its own: hosts, load balancers, endpoints; by logical id.
@@ -68,6 +70,7 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
         interfaces: aws.interfaces,
         graph: aws.graph,
         secrets: aws.secrets,
+        releases: aws.releases,
         zones: aws.zones,
         tags: vec![
             tag("deployment", application.name.as_str()),

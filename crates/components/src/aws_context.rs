@@ -4,6 +4,7 @@
 //! a host in an account. Lowering reads that graph and adds what an account needs around it. Components meet through
 //! typed exports only: [`NetworkInAws`], [`BackendInAws`], secrets by the node whose value they hold.
 
+mod bucket;
 mod codes;
 mod foundation;
 mod naming;
@@ -12,7 +13,7 @@ mod tags;
 mod ways;
 
 pub use codes::CODES;
-pub(crate) use codes::{AWS001, AWS002, AWS003, AWS004, AWS005, AWS006};
+pub(crate) use codes::{AWS002, AWS003, AWS004, AWS005, AWS006};
 pub use foundation::AlarmSpec;
 pub use naming::pascal;
 pub use rule::{IpVersion, Other, Rule};
@@ -21,10 +22,10 @@ pub use ways::{Party, StatedWay, WayStated};
 
 use indexmap::IndexMap;
 use model::cfn::types::{
-    Key, LogGroup, Secret, SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, Subnet, TargetGroup, Topic, Vpc,
+    Bucket, Key, LogGroup, Secret, SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, Subnet, TargetGroup, Topic, Vpc,
 };
 use model::cfn::{
-    Kind, Layer, Output, Parameter, Ref, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret, Value,
+    Kind, Layer, Output, Parameter, Ref, Release, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret, Value,
 };
 use model::process_graph::{FileSpec, ProcessGraph, SecretSpec};
 use model::{ComponentName, Finding, FindingCode, Findings, ManifestPath, NodeId, Place};
@@ -108,6 +109,8 @@ pub struct AwsGraph {
     pub graph: ResourceGraph,
     /// What goes into the secrets.
     pub secrets: Vec<StoredSecret>,
+    /// What hosts run from.
+    pub releases: Vec<Release>,
     /// What has an address of its own: hosts, load balancers, endpoints; by logical id.
     pub interfaces: Vec<String>,
     /// The ways that the manifest states.
@@ -120,6 +123,7 @@ pub struct AwsGraph {
     places: IndexMap<NodeId, Ref<Secret>>,
     key: Option<Ref<Key>>,
     topic: Option<Ref<Topic>>,
+    bucket_of_releases: Option<Ref<Bucket>>,
 }
 
 /// What a component sees while it is lowered.

@@ -233,7 +233,7 @@ pub struct PythonEnvironmentSpec {
 pub struct SourceSpec {
     /// The folder, relative to the manifest's folder.
     pub folder: String,
-    /// The digest over names, modes and contents of its files.
+    /// The digest of its archive, which sees names, modes and contents of its files.
     pub content: Digest,
 }
 

@@ -3,7 +3,7 @@
 use model::FindingCode;
 
 /// What cannot be lowered.
-pub const CODES: &[&FindingCode] = &[&AWS001, &AWS002, &AWS003, &AWS004, &AWS005, &AWS006];
+pub const CODES: &[&FindingCode] = &[&AWS002, &AWS003, &AWS004, &AWS005, &AWS006];
 
 macro_rules! code {
     ($name:ident, $title:literal, $explanation:literal) => {
@@ -17,16 +17,11 @@ macro_rules! code {
 }
 
 code!(
-    AWS001,
-    "a service that an account cannot run yet",
-    "Hosts in an account run programs of a Python environment or programs that their system brings. A `source` folder is \
-     not brought to them yet. Put the program into a Python package, or run the service on this machine."
-);
-code!(
     AWS002,
     "a service needs what its network does not let it reach",
-    "A host installs Python packages from the internet and asks services of AWS for its secrets. A network with \
-     `egress: endpoints` reaches the services of AWS alone, one with `egress: none` reaches nothing."
+    "A host installs Python packages from the internet, fetches its source folder from storage and asks services of AWS \
+     for its secrets. A network with `egress: endpoints` reaches the services of AWS alone, and not storage; one with \
+     `egress: none` reaches nothing."
 );
 code!(
     AWS003,

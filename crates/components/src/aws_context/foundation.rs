@@ -155,7 +155,7 @@ impl AwsContext<'_> {
     }
 
     /// Adds resources that belong to no component of the manifest.
-    fn for_deployment<T>(&mut self, add: impl FnOnce(&mut AwsContext<'_>) -> T) -> T {
+    pub(super) fn for_deployment<T>(&mut self, add: impl FnOnce(&mut AwsContext<'_>) -> T) -> T {
         let name = ComponentName::new("deployment").expect("a name");
         let at = ManifestPath::root();
         add(&mut AwsContext {

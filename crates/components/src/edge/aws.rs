@@ -7,7 +7,7 @@ use crate::aws_context::{
 };
 use ipnet::IpNet;
 use model::cfn::types::{
-    Bucket, BucketPolicy, Certificate, Listener, ListenerRule, LoadBalancer, RecordSet, SecurityGroup,
+    Bucket, Certificate, Listener, ListenerRule, LoadBalancer, RecordSet, SecurityGroup,
 };
 use model::cfn::{Kind, Layer, Ref, Value};
 use model::process_graph::TlsVersion;
@@ -148,60 +148,15 @@ fn ways_to_services(
 /// Where the load balancer writes each request.
 fn access_logs(cx: &mut AwsContext<'_>) -> Ref<Bucket> {
     let at = cx.at.clone();
-    let bucket = cx.add_retained::<Bucket>(
-        Layer::Data,
-        "AccessLogs",
-        &at,
-        object! {
-            // Load balancers can write to buckets with this kind of encryption alone.
-            "BucketEncryption": object! {
-                "ServerSideEncryptionConfiguration": list![object! {
-                    "ServerSideEncryptionByDefault": object! { "SSEAlgorithm": "AES256" },
-                }],
-            },
-            "PublicAccessBlockConfiguration": object! {
-                "BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
-            },
-            "OwnershipControls": object! { "Rules": list![object! { "ObjectOwnership": "BucketOwnerEnforced" }] },
-            "VersioningConfiguration": object! { "Status": "Enabled" },
-            "LifecycleConfiguration": object! {
-                "Rules": list![object! {
-                    "Id": "Forget",
-                    "Status": "Enabled",
-                    "ExpirationInDays": ACCESS_LOG_DAYS,
-                    "NoncurrentVersionExpiration": object! { "NoncurrentDays": 7 },
-                    "AbortIncompleteMultipartUpload": object! { "DaysAfterInitiation": 7 },
-                }],
-            },
-        },
-    );
-    let id = bucket.logical_id().unwrap_or_default().to_owned();
-    let objects = Value::sub(&format!("${{{id}.Arn}}/*"));
-    let policy = object! {
-        "Version": "2012-10-17",
-        "Statement": list![
-            object! {
-                "Sid": "LogsOfLoadBalancers",
-                "Effect": "Allow",
-                "Principal": object! { "Service": "logdelivery.elasticloadbalancing.amazonaws.com" },
-                "Action": "s3:PutObject",
-                "Resource": Value::sub(&format!("${{{id}.Arn}}/AWSLogs/${{AWS::AccountId}}/*")),
-            },
-            object! {
-                "Sid": "OverTlsAlone",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": list![Value::attribute(id.as_str(), "Arn"), objects],
-                "Condition": object! { "Bool": object! { "aws:SecureTransport": false } },
-            },
-        ],
-    };
-    let policy = object! { "Bucket": &bucket, "PolicyDocument": policy };
-    let policy = cx.add::<BucketPolicy>(Layer::Data, "AccessLogsPolicy", &at, policy);
-    cx.set(&policy, "DeletionPolicy", Value::text("RetainExceptOnCreate"));
-    cx.set(&policy, "UpdateReplacePolicy", Value::text("Retain"));
-    bucket
+    cx.bucket("AccessLogs", &at, Some(ACCESS_LOG_DAYS), |bucket| {
+        vec![object! {
+            "Sid": "LogsOfLoadBalancers",
+            "Effect": "Allow",
+            "Principal": object! { "Service": "logdelivery.elasticloadbalancing.amazonaws.com" },
+            "Action": "s3:PutObject",
+            "Resource": Value::sub(&format!("${{{bucket}.Arn}}/AWSLogs/${{AWS::AccountId}}/*")),
+        }]
+    })
 }
 
 fn balancer(

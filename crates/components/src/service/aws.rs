@@ -9,14 +9,14 @@ mod unit;
 
 use super::valid::ValidService;
 use crate::aws_context::{
-    AWS001, AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, IpVersion, NetworkInAws, Other,
+    AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, IpVersion, NetworkInAws, Other,
     Party, Rule, list, object, tag_list,
 };
 use cloud_config::{Content, HostFile};
 use indexmap::IndexMap;
 use layout::Layout;
 use model::cfn::types::{AutoScalingGroup, InstanceProfile, LaunchTemplate, LogGroup, Secret, SecurityGroup};
-use model::cfn::{Kind, Layer, Ref, Value};
+use model::cfn::{Kind, Layer, Ref, Release, Value};
 use model::process_graph::{FileSpec, Node, NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::TemplateValue;
 use model::{Atom, Text};
@@ -64,12 +64,15 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
     let group = cx.group(LAYER, "Group", cx.at, &format!("Hosts of {name}"), &network.vpc);
     ways_out(&group, &network, cx);
     let logs = cx.log_group(LAYER, "Logs", cx.at);
-    let profile = role::add(&sealed, &logs, cx);
+    let release = valid.source.as_ref().map(|source| cx.release(&valid.at.key("source"), source));
+    let profile = role::add(&sealed, release.as_ref().map(|(bucket, _)| bucket), &logs, cx);
     let targets = target_group::add(program, &network, &layout, cx);
 
     let hosts = cx.next_id("Hosts", cx.at);
     let about = format!("{name} of {} ({})", cx.processes.deployment, cx.environment);
-    let text = cloud_config::user_data(&about, &host_files(&about, &nodes, program, &sealed, &logs, &hosts, &layout));
+    let release = release.map(|(_, release)| release);
+    let files = host_files(&about, &nodes, program, &sealed, release.as_ref(), &logs, &hosts, &layout);
+    let text = cloud_config::user_data(&about, &files);
     if text.len() > LARGEST_USER_DATA {
         let summary =
             format!("what is written on a host of {name} has {} bytes, AWS takes {LARGEST_USER_DATA}", text.len());
@@ -101,16 +104,16 @@ fn can_run(
 ) -> bool {
     let before = cx.findings.error_count();
     let name = cx.name;
-    if valid.source.is_some() {
-        let summary = format!("{name} runs from a source folder");
-        cx.refuse(&AWS001, &valid.at.key("source"), summary, "put the program into a Python package");
-    }
     let asks_aws = nodes.iter().any(|(_, node)| matches!(node.spec, NodeSpec::Secret(_))) || !layout.sealed.is_empty();
     match &network.egress {
         EgressInAws::Internet => {}
         _ if valid.python.is_some() => {
             let summary = format!("{name} installs Python packages, and its network has no way to the internet");
             cx.refuse(&AWS002, &valid.at.key("python"), summary, "write `egress: nat` at the network");
+        }
+        _ if valid.source.is_some() => {
+            let summary = format!("{name} has a source folder, and its network has no way to storage");
+            cx.refuse(&AWS002, &valid.at.key("source"), summary, "write `egress: nat` at the network");
         }
         EgressInAws::Nothing if asks_aws => {
             let summary = format!("{name} has secrets, and its network has no way to the service that keeps them");
@@ -226,6 +229,7 @@ fn host_files(
     nodes: &[(&model::NodeId, &Node)],
     program: &ProgramSpec,
     sealed: &[Sealed],
+    release: Option<&Release>,
     logs: &Ref<LogGroup>,
     hosts: &str,
     layout: &Layout<'_>,
@@ -247,16 +251,21 @@ fn host_files(
                 settings.push_str(&format!("PYTHON_MINIMUM={}\n", python.minimum_python.as_deref().unwrap_or("3.10")));
                 set_up.push_str(include_str!("aws/host/python.sh"));
                 let constraints = python.constraints.clone().unwrap_or_default();
-                files.push(file("/etc/landfall/requirements.txt", Content::Theirs(lines(&python.packages))));
-                files.push(file("/etc/landfall/constraints.txt", Content::Theirs(constraints)));
-                files.push(file("/etc/landfall/imports.txt", Content::Theirs(lines(&python.imports))));
+                files.push(file("/etc/landfall/requirements.txt", Content::Kept(lines(&python.packages))));
+                files.push(file("/etc/landfall/constraints.txt", Content::Kept(constraints)));
+                files.push(file("/etc/landfall/imports.txt", Content::Kept(lines(&python.imports))));
             }
             NodeSpec::File(spec) if !layout.sealed.contains(*id) => {
-                let content = Content::Theirs(rendered(spec, layout));
+                let content = Content::Kept(rendered(spec, layout));
                 files.push(HostFile { path: layout.file(id), mode: spec.mode | 0o444, content });
             }
             _ => {}
         }
+    }
+    if let Some(release) = release {
+        let Release { bucket, key, content, .. } = release;
+        settings.push_str(&format!("RELEASES=${{{bucket}}}\nRELEASE={key}\nRELEASE_DIGEST={content}\n"));
+        set_up.push_str(include_str!("aws/host/source.sh"));
     }
     set_up.push_str(include_str!("aws/host/start.sh"));
     match &program.readiness.check {
@@ -280,13 +289,20 @@ fn host_files(
     let has_environment = sealed.iter().any(|one| one.path == layout::SEALED_ENVIRONMENT);
     let service = unit::service(about, program, has_environment, layout);
     let mut all = vec![
-        file("/etc/landfall/host.env", Content::Ours(settings)),
-        file("/etc/landfall/secrets", Content::Ours(secrets)),
-        file(&cloud_config::unit_path(&unit), Content::Theirs(service)),
-        file(&cloud_config::secrets_unit_path(), Content::Theirs(unit::secrets(&format!("Secrets of {about}")))),
+        file("/etc/landfall/host.env", Content::Filled(settings)),
+        file("/etc/landfall/secrets", Content::Filled(secrets)),
+        file(&cloud_config::unit_path(&unit), Content::Kept(service)),
+        file(
+            &cloud_config::unit_path(layout::SECRETS_UNIT),
+            Content::Kept(unit::secrets(&format!("Secrets of {about}"))),
+        ),
+        file(
+            &cloud_config::unit_path(layout::JOURNAL_UNIT),
+            Content::Kept(unit::journal(&format!("Log of {about}"), &unit)),
+        ),
     ];
     all.extend(files);
-    all.extend(cloud_config::programs(set_up));
+    all.extend(cloud_config::programs(set_up, release.is_some()));
     all
 }
 

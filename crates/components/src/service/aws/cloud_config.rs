@@ -3,7 +3,7 @@
 //! The text is one of CloudFormation's `Fn::Sub`: `${Name}` stands for what is known when the stack is made. No text of the
 //! manifest may be taken for such a name, so files with `${` in them are written in base64.
 
-use super::layout::{DATA, SECRETS_UNIT};
+use super::layout::DATA;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
@@ -26,25 +26,31 @@ pub(super) struct HostFile {
 
 /// What is in a file.
 pub(super) enum Content {
-    /// A text of ours, in which `${Name}` is replaced.
-    Ours(String),
-    /// A text of the manifest, kept as it is.
-    Theirs(String),
+    /// A text in which `${Name}` is replaced when the stack is made.
+    Filled(String),
+    /// A text that is kept as it is.
+    Kept(String),
 }
 
-/// Our programs on every host.
-pub(super) fn programs(set_up: String) -> Vec<HostFile> {
-    let program = |name: &str, mode: u32, text: String| HostFile {
+/// The programs of every host, and the one that brings a source folder when there is one.
+pub(super) fn programs(set_up: String, has_source: bool) -> Vec<HostFile> {
+    let program = |name: &str, mode: u32, text: &str| HostFile {
         path: format!("/usr/local/lib/landfall/{name}"),
         mode,
-        content: Content::Ours(text),
+        content: Content::Kept(text.to_owned()),
     };
-    vec![
-        program("aws.sh", 0o644, include_str!("host/aws.sh").to_owned()),
-        program("fetch-secrets", 0o755, include_str!("host/fetch-secrets.sh").to_owned()),
-        program("set-up", 0o755, set_up),
-        program("first-boot", 0o755, include_str!("host/first-boot.sh").to_owned()),
-    ]
+    let mut programs = vec![
+        program("aws.sh", 0o644, include_str!("host/aws.sh")),
+        program("events.py", 0o644, include_str!("host/events.py")),
+        program("fetch-secrets", 0o755, include_str!("host/fetch-secrets.sh")),
+        program("send-journal", 0o755, include_str!("host/send-journal.sh")),
+        program("set-up", 0o755, &set_up),
+        program("first-boot", 0o755, include_str!("host/first-boot.sh")),
+    ];
+    if has_source {
+        programs.push(program("fetch-source", 0o755, include_str!("host/fetch-source.sh")));
+    }
+    programs
 }
 
 /// The text of the user data: readable as a whole, or with its larger files compressed when it would be too long.
@@ -64,13 +70,13 @@ fn written(about: &str, files: &[HostFile], compress: bool) -> String {
             entries.push(("content".to_owned(), Tree::Text(text)));
         };
         match &file.content {
-            Content::Theirs(text) if compress && text.len() > WORTH_COMPRESSING => {
+            Content::Kept(text) if compress && text.len() > WORTH_COMPRESSING => {
                 content(Some("gz+b64"), STANDARD.encode(gzip(text)));
             }
-            Content::Theirs(text) if text.contains("${") || text.contains('\r') => {
+            Content::Kept(text) if text.contains("${") || text.contains('\r') => {
                 content(Some("b64"), STANDARD.encode(text));
             }
-            Content::Ours(text) | Content::Theirs(text) => content(None, text.clone()),
+            Content::Filled(text) | Content::Kept(text) => content(None, text.clone()),
         }
         Tree::Map(entries)
     });
@@ -108,9 +114,4 @@ fn gzip(text: &str) -> Vec<u8> {
 /// The path of a unit.
 pub(super) fn unit_path(unit: &str) -> String {
     format!("/etc/systemd/system/{unit}")
-}
-
-/// The path of the unit that brings secrets.
-pub(super) fn secrets_unit_path() -> String {
-    unit_path(SECRETS_UNIT)
 }

@@ -1,12 +1,17 @@
-//! What a host may ask of AWS: its own secrets, its own log, that it is ready, and sessions of its operators.
+//! What a host may ask of AWS: its own secrets, its own source folder, its own log, that it is ready, and sessions of its operators.
 
 use super::{LAYER, Sealed};
 use crate::aws_context::{AwsContext, list, object};
-use model::cfn::types::{InstanceProfile, LogGroup, Role};
+use model::cfn::types::{Bucket, InstanceProfile, LogGroup, Role};
 use model::cfn::{Ref, Value};
 
 /// Adds the role and the profile that lends it to hosts.
-pub(super) fn add(sealed: &[Sealed], logs: &Ref<LogGroup>, cx: &mut AwsContext<'_>) -> Ref<InstanceProfile> {
+pub(super) fn add(
+    sealed: &[Sealed],
+    releases: Option<&Ref<Bucket>>,
+    logs: &Ref<LogGroup>,
+    cx: &mut AwsContext<'_>,
+) -> Ref<InstanceProfile> {
     let at = cx.at.clone();
     let allow = |sid: &str, actions: Value, resources: Value| {
         object! { "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources }
@@ -44,6 +49,10 @@ pub(super) fn add(sealed: &[Sealed], logs: &Ref<LogGroup>, cx: &mut AwsContext<'
             entries.insert("Condition".to_owned(), object! { "StringEquals": object! { "kms:ViaService": via } });
         }
         statements.push(decrypt);
+    }
+    if let Some(bucket) = releases.and_then(Ref::logical_id) {
+        let own = Value::sub(&format!("${{{bucket}.Arn}}/releases/{}/*", cx.name));
+        statements.push(allow("ItsSourceFolder", list!["s3:GetObject"], own));
     }
     let trust = object! {
         "Version": "2012-10-17",

@@ -82,6 +82,19 @@ pub(super) fn secrets(about: &str) -> String {
     )
 }
 
+/// The unit that brings what the service says to its log group. It starts before the service and stops after it, so that
+/// the last words are sent too.
+pub(super) fn journal(about: &str, unit: &str) -> String {
+    format!(
+        "[Unit]\nDescription={}\nWants=network-online.target\nAfter=network-online.target\nBefore={unit}\n\n\
+         [Service]\nDynamicUser=yes\nSupplementaryGroups=systemd-journal\nStateDirectory=landfall-journal\n\
+         ExecStart=/bin/bash -c 'while sleep 5; do /usr/local/lib/landfall/send-journal || true; done'\n\
+         ExecStopPost=-/usr/local/lib/landfall/send-journal\nRestart=always\nRestartSec=10\nTimeoutStopSec=60\n\
+         {HARDENING}\n[Install]\nWantedBy=multi-user.target\n",
+        about.replace('%', "%%").replace('\n', " ")
+    )
+}
+
 /// A word as systemd reads it; `$` has a meaning in commands alone.
 fn quote(word: &str, is_command: bool) -> String {
     let mut out = String::from("\"");

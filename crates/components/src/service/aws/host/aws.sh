@@ -15,15 +15,32 @@ field() {
   python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)[sys.argv[1]])' "$1"
 }
 
-# call SERVICE [CURL-ARGUMENT...]: a signed request; the answer goes to standard output.
+# call SERVICE/PATH [CURL-ARGUMENT...]: a signed request; the answer goes to standard output.
 call() {
-  local service=$1 role keys
+  local service path role keys
+  IFS=/ read -r service path <<<"$1"
   shift
   role=$(metadata iam/security-credentials/)
   keys=$(metadata "iam/security-credentials/$role")
   {
     printf 'user = "%s:%s"\n' "$(field AccessKeyId <<<"$keys")" "$(field SecretAccessKey <<<"$keys")"
     printf 'header = "x-amz-security-token: %s"\n' "$(field Token <<<"$keys")"
-  } | curl -sS --fail-with-body --retry 5 --max-time 30 --config - \
-    --aws-sigv4 "aws:amz:$REGION:$service" "$@" "https://$service.$REGION.$DOMAIN/"
+  } | curl -sS --fail-with-body --retry 5 --connect-timeout 10 --max-time 300 --config - \
+    --aws-sigv4 "aws:amz:$REGION:$service" "$@" "https://$service.$REGION.$DOMAIN/$path"
+}
+
+# json SERVICE OPERATION FILE: a request of the JSON protocol. Its body goes through a file: standard input is for keys.
+json() {
+  call "$1/" -H 'Content-Type: application/x-amz-json-1.1' -H "X-Amz-Target: $2" -d "@$3"
+}
+
+# log STREAM FOLDER: sends the requests that events.py wrote into a folder.
+log() {
+  local body made
+  printf '{"logGroupName": "%s", "logStreamName": "%s"}' "$LOGS" "$1" >"$2/stream"
+  made=$(json logs Logs_20140328.CreateLogStream "$2/stream" 2>&1) ||
+    [[ "$made" == *ResourceAlreadyExistsException* ]] || { echo "$made" >&2; return 1; }
+  for body in "$2"/*.json; do
+    json logs Logs_20140328.PutLogEvents "$body" >/dev/null || return 1
+  done
 }

@@ -2,4 +2,4 @@
 step 'service'
 limit=$((SECONDS + HEALTH_SECONDS))
 systemctl daemon-reload
-systemctl enable --now "$UNIT"
+systemctl enable --now landfall-journal.service "$UNIT"

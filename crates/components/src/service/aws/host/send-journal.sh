@@ -1,0 +1,15 @@
+#!/bin/bash
+# Sends what the service said since the last time to its log group. What could not be sent is sent the next time.
+set -euo pipefail
+. /etc/landfall/host.env
+cd "$STATE_DIRECTORY"
+rm -rf next
+mkdir next
+if test -e cursor; then cp cursor next/cursor; fi
+journalctl --quiet --all --no-pager --output json --unit "$UNIT" --cursor-file next/cursor >next/lines
+test -s next/lines || exit 0
+. /usr/local/lib/landfall/aws.sh
+stream=service/$(metadata instance-id)
+python3 /usr/local/lib/landfall/events.py journal "$LOGS" "$stream" next <next/lines
+log "$stream" next
+mv next/cursor cursor

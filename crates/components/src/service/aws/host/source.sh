@@ -1,0 +1,3 @@
+
+step 'source folder'
+/usr/local/lib/landfall/fetch-source
