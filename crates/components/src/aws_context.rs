@@ -22,10 +22,12 @@ pub use ways::{Party, StatedWay, WayStated};
 
 use indexmap::IndexMap;
 use model::cfn::types::{
-    Bucket, Key, LogGroup, Secret, SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, Subnet, TargetGroup, Topic, Vpc,
+    Bucket, Key, LogGroup, Secret, SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, Subnet, TargetGroup,
+    Topic, Vpc,
 };
 use model::cfn::{
-    Kind, Layer, Output, Parameter, Ref, Release, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret, Value,
+    Kind, Layer, Output, Parameter, Ref, Release, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret,
+    Value,
 };
 use model::process_graph::{FileSpec, ProcessGraph, SecretSpec};
 use model::{ComponentName, Finding, FindingCode, Findings, ManifestPath, NodeId, Place};

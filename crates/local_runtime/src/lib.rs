@@ -31,7 +31,7 @@ pub use folders::{Home, UserFolders};
 pub use follow::{Follower, last_lines};
 pub use ownership::{STATE_VERSION, deployments};
 pub use removal::{Leftovers, Removal};
-pub use source::folder_digest;
+pub use source::{folder_digest, release};
 pub use status::{FilledOutput, LogFile, OutputValue, Status, SupervisorFacts};
 pub use supervisor::{EdgeState, Phase, ProgramStatus, SupervisorCommand, supervise};
 pub use target::{LocalTarget, Setup};

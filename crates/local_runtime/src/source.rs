@@ -3,7 +3,7 @@
 use crate::disk::{self, io_fault};
 use crate::folders::Home;
 use model::process_graph::SourceSpec;
-use model::{Digest, Fault, FaultKind, NodeId};
+use model::{Digest, DigestWriter, Fault, FaultKind, NodeId};
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -12,25 +12,63 @@ use std::path::{Path, PathBuf};
 /// What is never copied: histories, caches, environments that are of no use elsewhere.
 const SKIPPED: &[&str] = &[".git", ".hg", ".svn", "__pycache__", ".venv", "node_modules", ".DS_Store"];
 
-/// The digest over names, modes and contents of a folder's files, as far as they are copied.
+/// The digest of a folder's archive, which sees names, modes and contents of its files, as far as they are copied.
 ///
 /// # Errors
 /// When something cannot be read, or is neither file, folder nor a link inside the folder.
 pub fn folder_digest(folder: &Path) -> Result<Digest, Fault> {
-    let mut described = Vec::new();
+    Ok(archive(folder, DigestWriter::default())?.finish())
+}
+
+/// A folder as it is brought to hosts: its archive, compressed. Before compression its digest is [`folder_digest`].
+///
+/// # Errors
+/// When something cannot be read, or is neither file, folder nor a link inside the folder.
+pub fn release(folder: &Path) -> Result<Vec<u8>, Fault> {
+    // Neither a name nor a time stands in the head: the same folder gives the same bytes.
+    let packed = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::default());
+    let packed = archive(folder, packed)?;
+    packed.finish().map_err(|error| io_fault("packing", folder, &error))
+}
+
+/// Writes a folder as a tar file: entries in the order of their names, without times and owners.
+fn archive<W: io::Write>(folder: &Path, to: W) -> Result<W, Fault> {
+    let mut archive = tar::Builder::new(to);
     for entry in entries(folder)? {
         let path = folder.join(&entry.name);
-        let content = match &entry.kind {
-            Kind::File { executable } => {
-                let bytes = fs::read(&path).map_err(|error| io_fault("reading", &path, &error))?;
-                format!("{}{}", if *executable { "x " } else { "f " }, Digest::of_bytes(&bytes))
+        let mut header = tar::Header::new_gnu();
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        let added = match &entry.kind {
+            Kind::Folder => {
+                header.set_entry_type(tar::EntryType::Directory);
+                header.set_mode(0o755);
+                header.set_size(0);
+                archive.append_data(&mut header, &entry.name, io::empty())
             }
-            Kind::Link(target) => format!("l {}", target.display()),
-            Kind::Folder => "d".to_owned(),
+            Kind::Link(target) => {
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_mode(0o777);
+                header.set_size(0);
+                archive.append_link(&mut header, &entry.name, target)
+            }
+            Kind::File { executable } => fs::File::open(&path).and_then(|file| {
+                let size = file.metadata()?.size();
+                header.set_entry_type(tar::EntryType::Regular);
+                header.set_mode(if *executable { 0o755 } else { 0o644 });
+                header.set_size(size);
+                let mut read = io::Read::take(file, size);
+                archive.append_data(&mut header, &entry.name, &mut read)?;
+                if read.limit() > 0 {
+                    return Err(io::Error::other("it became shorter while it was read"));
+                }
+                Ok(())
+            }),
         };
-        described.push((entry.name.to_string_lossy().into_owned(), content));
+        added.map_err(|error| io_fault("reading", &path, &error))?;
     }
-    Ok(Digest::of(&described))
+    archive.into_inner().map_err(|error| io_fault("packing", folder, &error))
 }
 
 /// Where the copy lies that is in use.
@@ -219,6 +257,39 @@ mod tests {
         assert!(stays_inside(Path::new("a/b"), Path::new("../c")));
         assert!(!stays_inside(Path::new("a"), Path::new("../../c")));
         assert!(!stays_inside(Path::new(""), Path::new("/etc/passwd")));
+    }
+
+    /// What other programs read from an archive is the folder.
+    #[test]
+    fn a_release_is_a_tar_file_with_its_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = format!("{}/{}", "deep".repeat(20), "name".repeat(30));
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        for (name, text) in [("run", "#!/bin/sh"), (long.as_str(), "long"), ("empty/x", ""), (".git/config", "no")] {
+            write(name, text);
+        }
+        fs::set_permissions(folder.path().join("run"), Permissions::from_mode(0o700)).unwrap();
+        std::os::unix::fs::symlink("../run", folder.path().join("empty/link")).unwrap();
+        let packed = release(folder.path()).unwrap();
+        assert_eq!(packed, release(folder.path()).unwrap());
+        let there = tempfile::tempdir().unwrap();
+        fs::write(there.path().join("a.tar.gz"), &packed).unwrap();
+        #[expect(clippy::disallowed_types, reason = "tar is what hosts unpack with")]
+        let run = |script: &str| {
+            let mut command = std::process::Command::new("sh");
+            let output = command.args(["-euc", script]).current_dir(there.path()).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let digest = run("gunzip a.tar.gz; sha256sum a.tar");
+        assert_eq!(&digest[..64], folder_digest(folder.path()).unwrap().as_str());
+        run("mkdir out; tar -xf a.tar -C out");
+        let names = run("cd out; find . -type f -printf '%P %m\\n' | sort; readlink empty/link");
+        assert_eq!(names, format!("{long} 644\nempty/x 644\nrun 755\n../run\n"));
     }
 
     #[test]

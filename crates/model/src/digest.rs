@@ -13,12 +13,9 @@ impl Digest {
     /// The digest of some bytes.
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        let mut text = String::with_capacity(64);
-        for byte in Sha256::digest(bytes) {
-            use fmt::Write as _;
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        let mut writer = DigestWriter::default();
+        writer.0.update(bytes);
+        writer.finish()
     }
 
     /// The digest of a value by its JSON form. Maps must have a stable order (`IndexMap`, `BTreeMap`).
@@ -41,6 +38,34 @@ impl Digest {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Makes the digest of bytes that come one after another.
+#[derive(Default)]
+pub struct DigestWriter(Sha256);
+
+impl DigestWriter {
+    /// The digest of all that was written.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        let mut text = String::with_capacity(64);
+        for byte in self.0.finalize() {
+            use fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+        }
+        Digest(text)
+    }
+}
+
+impl std::io::Write for DigestWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

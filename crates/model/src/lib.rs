@@ -21,7 +21,7 @@ pub mod text;
 pub mod verification;
 pub mod yaml;
 
-pub use digest::Digest;
+pub use digest::{Digest, DigestWriter};
 pub use event::{Event, RunEvent};
 pub use fault::{Fault, FaultKind};
 pub use finding::{Finding, FindingCode, Findings, Place, Severity};

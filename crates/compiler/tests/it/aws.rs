@@ -86,8 +86,30 @@ components:
 "#;
 const NO_NETWORK: &str = "components: { app: { kind: service, command: [/usr/bin/app] } }\n";
 
-const SHAPES: [(&str, &str); 4] =
-    [("shop", SHOP), ("closed", CLOSED), ("adopted", ADOPTED), ("no-network", NO_NETWORK)];
+/// A program of the user's own.
+const PAGES: &str = r#"
+components:
+  pages:
+    kind: service
+    source: pages
+    command: [/usr/bin/python3, "${self.source}/serve.py", "${self.port}"]
+    port: 9004
+    health: { path: /, status: [200], timeout: 30s }
+  web: { kind: edge, domain: tabpy.example.org, exposure: internet, routes: { /: pages } }
+"#;
+
+const SHAPES: [(&str, &str); 5] =
+    [("shop", SHOP), ("closed", CLOSED), ("adopted", ADOPTED), ("no-network", NO_NETWORK), ("pages", PAGES)];
+
+/// The folder of [`PAGES`].
+fn source_files() -> MemoryFiles {
+    MemoryFiles::default().with("pages/serve.py", include_str!("host/pages/serve.py"))
+}
+
+/// A service that runs from a folder, in an account.
+pub(crate) fn pages() -> AwsDeployment {
+    lower(&format!("{HEAD}{PAGES}"), &source_files()).0
+}
 
 fn blueprint_files() -> MemoryFiles {
     MemoryFiles::default()
@@ -121,7 +143,7 @@ fn lower(manifest: &str, files: &MemoryFiles) -> (AwsDeployment, TemplateSet) {
 pub(crate) fn compiled_shapes() -> Vec<(&'static str, Compilation, AwsDeployment)> {
     let mut manifests = vec![("tabpy", format!("{BLUEPRINT}{PRODUCTION}"), blueprint_files())];
     for (name, components) in SHAPES {
-        manifests.push((name, format!("{HEAD}{components}"), MemoryFiles::default()));
+        manifests.push((name, format!("{HEAD}{components}"), source_files()));
     }
     let compiled = manifests
         .into_iter()
@@ -145,7 +167,7 @@ pub(crate) fn shapes() -> Vec<(&'static str, AwsDeployment, TemplateSet)> {
     let (deployment, templates) = tabpy();
     let mut shapes = vec![("tabpy", deployment, templates)];
     for (name, components) in SHAPES {
-        let (deployment, templates) = lower(&format!("{HEAD}{components}"), &MemoryFiles::default());
+        let (deployment, templates) = lower(&format!("{HEAD}{components}"), &source_files());
         shapes.push((name, deployment, templates));
     }
     shapes

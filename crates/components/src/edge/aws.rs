@@ -6,9 +6,7 @@ use crate::aws_context::{
     AWS006, AlarmSpec, AwsContext, BackendInAws, IpVersion, NetworkInAws, Other, Party, Rule, list, object,
 };
 use ipnet::IpNet;
-use model::cfn::types::{
-    Bucket, Certificate, Listener, ListenerRule, LoadBalancer, RecordSet, SecurityGroup,
-};
+use model::cfn::types::{Bucket, Certificate, Listener, ListenerRule, LoadBalancer, RecordSet, SecurityGroup};
 use model::cfn::{Kind, Layer, Ref, Value};
 use model::process_graph::TlsVersion;
 use model::{ManifestPath, scalar::Cidr};

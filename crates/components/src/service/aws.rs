@@ -9,8 +9,8 @@ mod unit;
 
 use super::valid::ValidService;
 use crate::aws_context::{
-    AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, IpVersion, NetworkInAws, Other,
-    Party, Rule, list, object, tag_list,
+    AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, IpVersion, NetworkInAws, Other, Party,
+    Rule, list, object, tag_list,
 };
 use cloud_config::{Content, HostFile};
 use indexmap::IndexMap;
@@ -70,9 +70,16 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
 
     let hosts = cx.next_id("Hosts", cx.at);
     let about = format!("{name} of {} ({})", cx.processes.deployment, cx.environment);
-    let release = release.map(|(_, release)| release);
-    let files = host_files(&about, &nodes, program, &sealed, release.as_ref(), &logs, &hosts, &layout);
-    let text = cloud_config::user_data(&about, &files);
+    let host = Host {
+        about: &about,
+        program,
+        sealed: &sealed,
+        release: release.as_ref().map(|(_, release)| release),
+        logs: &logs,
+        group: &hosts,
+        layout: &layout,
+    };
+    let text = cloud_config::user_data(&about, &host_files(&nodes, &host));
     if text.len() > LARGEST_USER_DATA {
         let summary =
             format!("what is written on a host of {name} has {} bytes, AWS takes {LARGEST_USER_DATA}", text.len());
@@ -224,19 +231,22 @@ fn states_ways_out(hosts: &str, network: &NetworkInAws, cx: &mut AwsContext<'_>)
     }
 }
 
-fn host_files(
-    about: &str,
-    nodes: &[(&model::NodeId, &Node)],
-    program: &ProgramSpec,
-    sealed: &[Sealed],
-    release: Option<&Release>,
-    logs: &Ref<LogGroup>,
-    hosts: &str,
-    layout: &Layout<'_>,
-) -> Vec<HostFile> {
+/// What is different from host to host.
+struct Host<'a> {
+    about: &'a str,
+    program: &'a ProgramSpec,
+    sealed: &'a [Sealed],
+    release: Option<&'a Release>,
+    logs: &'a Ref<LogGroup>,
+    group: &'a str,
+    layout: &'a Layout<'a>,
+}
+
+fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFile> {
+    let Host { about, program, sealed, release, logs, group, layout } = *host;
     let unit = format!("landfall-{}.service", layout.component);
     let mut settings = format!(
-        "REGION=${{AWS::Region}}\nDOMAIN=${{AWS::URLSuffix}}\nSTACK=${{AWS::StackId}}\nGROUP={hosts}\nLOGS=${{{}}}\nUNIT={unit}\n\
+        "REGION=${{AWS::Region}}\nDOMAIN=${{AWS::URLSuffix}}\nSTACK=${{AWS::StackId}}\nGROUP={group}\nLOGS=${{{}}}\nUNIT={unit}\n\
          HEALTH_SECONDS={}\n",
         logs.logical_id().unwrap_or_default(),
         program.readiness.timeout_seconds
@@ -382,12 +392,16 @@ fn scaling_group(
     }
     let hosts = cx.add::<AutoScalingGroup>(LAYER, "Hosts", &at, properties);
     let wait = format!("PT{}M", grace.div_ceil(60));
-    let signal = object! { "Count": valid.instances, "Timeout": wait.as_str() };
-    cx.set(&hosts, "CreationPolicy", object! { "ResourceSignal": signal });
+    // A host that reaches nothing cannot say that it is ready; then the load balancer alone knows.
+    let says_ready = !matches!(network.egress, EgressInAws::Nothing);
+    if says_ready {
+        let signal = object! { "Count": valid.instances, "Timeout": wait.as_str() };
+        cx.set(&hosts, "CreationPolicy", object! { "ResourceSignal": signal });
+    }
     let rolling = object! {
         "MinInstancesInService": valid.instances,
         "MaxBatchSize": 1,
-        "WaitOnResourceSignals": true,
+        "WaitOnResourceSignals": says_ready,
         "PauseTime": wait,
         "SuspendProcesses": list!["AlarmNotification", "AZRebalance", "HealthCheck", "ReplaceUnhealthy", "ScheduledActions"],
     };
