@@ -75,6 +75,8 @@ pub struct DownReport {
     pub failed: Vec<FailedStack>,
     /// The stacks that were not begun with.
     pub not_begun: Vec<String>,
+    /// Stacks of these names that belong to somebody else; they stay, with all that carries the same tags.
+    pub not_ours: Vec<String>,
     /// What was kept, because its template says so.
     pub kept: Vec<Leftover>,
     /// What was deleted although its template keeps it, because that was asked for; in words.
@@ -139,7 +141,9 @@ impl<A: Account> Session<'_, A> {
             }
         }
         let is_known = |leftover: &Leftover| known.iter().any(|id| leftover.is(id));
-        all.left_before = self.tagged().await?.into_iter().filter(|leftover| !is_known(leftover)).collect();
+        // Of other kinds, what a stack makes of its own accord (hosts of a group) cannot be told from what is left.
+        let is_of_before = |leftover: &Leftover| leftover.kept().is_some() && !is_known(leftover);
+        all.left_before = self.tagged().await?.into_iter().filter(is_of_before).collect();
         Ok(all)
     }
 
@@ -160,7 +164,7 @@ impl<A: Account> Session<'_, A> {
         let mut open = self.stacks_there().await?;
         while let Some((layer, stack)) = open.pop() {
             if let Ownership::Foreign(why) = self.whose(&stack).await? {
-                report.left.push(format!("the stack {} stays: {why}", stack.name));
+                report.not_ours.push(format!("{}: {why}", stack.name));
                 continue;
             }
             let wish = Wish {
@@ -192,6 +196,9 @@ impl<A: Account> Session<'_, A> {
 
     /// Deletes what was kept, where asked, and proves that nothing else is left.
     async fn finish(&self, report: &mut DownReport, delete_kept: bool) -> Result<(), Fault> {
+        if !report.not_ours.is_empty() {
+            return Ok(());
+        }
         let mut left = self.tagged().await?;
         if delete_kept {
             for leftover in &left {

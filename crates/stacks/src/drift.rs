@@ -100,7 +100,7 @@ impl<A: Account> Session<'_, A> {
                     by_hand: false,
                 }),
                 (Some(seen), _) => {
-                    report.stacks.extend(self.stack_drift(world, layer, &seen.stack, seen.template.as_deref()))
+                    report.stacks.extend(self.stack_drift(world, layer, &seen.stack, seen.template.as_deref()));
                 }
                 (None, None) => {}
             }

@@ -246,16 +246,15 @@ impl<A: Account> Session<'_, A> {
     pub async fn unlock(&self) -> Result<Option<Holder>, Fault> {
         let fault = |error: CallError| error.fault("removing the lease of the deployment");
         let name = self.lease_name();
-        let holder = match self.account.entry(&name).await.map_err(fault)? {
-            None => None,
-            // One that cannot be read is removed all the same.
-            Some(entry) => Some(read(&entry).map(|record| record.holder).unwrap_or_else(|_| Holder {
-                pid: 0,
-                since: "an unknown time".to_owned(),
-                command: "?".to_owned(),
-                host: "an unknown machine".to_owned(),
-            })),
+        // One that cannot be read is removed all the same.
+        let nobody = || Holder {
+            pid: 0,
+            since: "an unknown time".to_owned(),
+            command: "?".to_owned(),
+            host: "an unknown machine".to_owned(),
         };
+        let entry = self.account.entry(&name).await.map_err(fault)?;
+        let holder = entry.map(|entry| read(&entry).map_or_else(|_| nobody(), |record| record.holder));
         self.account.delete_entry(&name).await.map_err(fault)?;
         self.account.delete_entry(&format!("{name}-claim")).await.map_err(fault)?;
         Ok(holder)

@@ -175,3 +175,29 @@ fn with_change_set(situation: &StackSituation, kind: ChangeSetKind) -> Next {
         ChangeSetSituation::Failed { made_now: false } => Next::DeleteChangeSet,
     }
 }
+
+impl std::fmt::Display for Next {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Done => "nothing",
+            Self::Wait => "wait until it has ended",
+            Self::CreateChangeSet(ChangeSetKind::Create) => "ask for a change set that makes it",
+            Self::CreateChangeSet(ChangeSetKind::Update) => "ask for a change set that changes it",
+            Self::AwaitChangeSet => "wait for the change set",
+            Self::ExecuteChangeSet => "execute the change set",
+            Self::DeleteChangeSet => "remove the change set",
+            Self::RollBack => "save the evidence, roll back",
+            Self::ContinueRollback { skip_failed: false } => "go on with the rollback",
+            Self::ContinueRollback { skip_failed: true } => "go on with the rollback without what fails, and name it",
+            Self::Delete { retain_failed: false } => "delete it",
+            Self::Delete { retain_failed: true } => "delete it without what blocks, and name it",
+            Self::CancelUpdate => "stop the update",
+            Self::Protect => "protect it from deletion",
+            Self::Unprotect => "end its protection",
+            Self::Failed => "say why it failed",
+            Self::Refuse(Refusal::NameTaken(_)) => "refuse: it is somebody else's",
+            Self::Refuse(Refusal::ChangeSetFailed) => "refuse: CloudFormation does not take the change",
+            Self::Refuse(Refusal::Stuck) => "refuse: a person has to look",
+        })
+    }
+}

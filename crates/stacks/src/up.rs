@@ -67,7 +67,7 @@ enum Part {
 
 /// How a part ended.
 enum Ended {
-    Stack(Result<StackResult, StackFailure>),
+    Stack(Box<Result<StackResult, StackFailure>>),
     Secrets(Result<Vec<String>, Fault>),
 }
 
@@ -145,15 +145,17 @@ impl<A: Account> Session<'_, A> {
             }
             let Some((part, ended)) = running.next().await else { break };
             match ended {
-                Ended::Stack(Ok(result)) => {
-                    finished.insert(part);
-                    report.finished.push((self.deployment.stack_name(result.layer), result.outcome));
-                    report.left.extend(result.left);
-                    set(&world, result.layer, result.stack);
-                }
-                Ended::Stack(Err(StackFailure { fault, causes })) => {
-                    report.failed.push(FailedStack { stack: self.name_of(part), fault, causes });
-                }
+                Ended::Stack(ended) => match *ended {
+                    Ok(result) => {
+                        finished.insert(part);
+                        report.finished.push((self.deployment.stack_name(result.layer), result.outcome));
+                        report.left.extend(result.left);
+                        set(&world, result.layer, result.stack);
+                    }
+                    Err(StackFailure { fault, causes }) => {
+                        report.failed.push(FailedStack { stack: self.name_of(part), fault, causes });
+                    }
+                },
                 Ended::Secrets(Ok(put)) => {
                     finished.insert(part);
                     let stale = !put.is_empty()
@@ -231,7 +233,7 @@ impl<A: Account> Session<'_, A> {
             && has_same_parameters()
         {
             let (stack, left) = (Some(stack.clone()), Vec::new());
-            return (part, Ended::Stack(Ok(StackResult { layer, stack, outcome: "as it was", left })));
+            return (part, Ended::Stack(Box::new(Ok(StackResult { layer, stack, outcome: "as it was", left }))));
         }
         let wish = Wish {
             layer,
@@ -243,7 +245,7 @@ impl<A: Account> Session<'_, A> {
             allowed: &plan.allow_replace,
             may_empty_buckets: false,
         };
-        (part, Ended::Stack(StackRun::new(self, wish).run().await))
+        (part, Ended::Stack(Box::new(StackRun::new(self, wish).run().await)))
     }
 }
 

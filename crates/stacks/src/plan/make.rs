@@ -18,8 +18,8 @@ use model::{ComponentName, Fault, FaultKind, Findings};
 enum Asked {
     /// It is as wanted.
     AsWanted,
-    /// Nothing can be asked in its state, or there is no stack.
-    NotAsked,
+    /// It is not known: there is no stack, or it is in no state in which one can ask.
+    Unknown,
     /// What would change.
     Changes(ChangeSet),
 }
@@ -126,11 +126,11 @@ impl<A: Account> Session<'_, A> {
     }
 
     async fn ask(&self, world: &World, wanted: &StackTemplate) -> Result<(Layer, Asked), Fault> {
-        let Some(seen) = world.stacks.get(&wanted.layer) else { return Ok((wanted.layer, Asked::NotAsked)) };
+        let Some(seen) = world.stacks.get(&wanted.layer) else { return Ok((wanted.layer, Asked::Unknown)) };
         let mut parameters = world.parameters(self.deployment, wanted);
         let stack = &seen.stack;
         if ownership(self.deployment, stack, &[]) != Ownership::Ours || !is_good(stack.status) {
-            return Ok((wanted.layer, Asked::NotAsked));
+            return Ok((wanted.layer, Asked::Unknown));
         }
         if is_as_wanted(self.deployment, stack, seen.template.as_deref(), wanted, &parameters) {
             return Ok((wanted.layer, Asked::AsWanted));
@@ -139,7 +139,7 @@ impl<A: Account> Session<'_, A> {
         for (name, _) in std::mem::take(&mut parameters.unknown) {
             match stack.parameters.get(&name) {
                 Some(value) => drop(parameters.given.insert(name, value.clone())),
-                None => return Ok((wanted.layer, Asked::NotAsked)),
+                None => return Ok((wanted.layer, Asked::Unknown)),
             }
         }
         let change_set = self.computed_change_set(wanted, &parameters.given, stack).await?;
@@ -195,7 +195,7 @@ impl<A: Account> Session<'_, A> {
                 (changes, tags_only) = planned(&made.changes, &known);
                 change_set = Some(made.id.clone());
             }
-            Some(Asked::NotAsked) | None => {
+            Some(Asked::Unknown) | None => {
                 let status = seen.map(|seen| seen.stack.status);
                 let is_empty = status.is_none_or(|status| {
                     matches!(
@@ -227,7 +227,7 @@ impl<A: Account> Session<'_, A> {
         for change in handed_on {
             match changes.iter_mut().find(|other| other.logical_id == change.logical_id) {
                 Some(other) if other.action < change.action && other.action != ResourceAction::Create => {
-                    *other = change
+                    *other = change;
                 }
                 Some(_) => {}
                 None => changes.push(change),

@@ -41,7 +41,6 @@ impl TypeFacts for Types {
 }
 
 /// What this machine has.
-#[derive(Default)]
 pub(crate) struct Machine {
     drawn: AtomicU64,
 }
@@ -53,7 +52,7 @@ impl Sources for Machine {
     fn random(&self, buffer: &mut [u8]) {
         for byte in buffer {
             let drawn = self.drawn.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            *byte = u8::try_from(drawn >> 56).unwrap();
+            *byte = u8::try_from((drawn ^ drawn >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56).unwrap();
         }
     }
 }
@@ -67,6 +66,9 @@ impl Clock for Time {
         (begin + self.0.elapsed()).to_string()
     }
 }
+
+/// How many there were: each machine draws other numbers.
+static HANDS: AtomicU64 = AtomicU64::new(1);
 
 /// A person at a machine.
 pub(crate) struct Hand {
@@ -100,7 +102,7 @@ impl Hand {
             interrupt: CancellationToken::new(),
             allow: Vec::new(),
             holder_is_dead: false,
-            machine: Machine::default(),
+            machine: Machine { drawn: AtomicU64::new(1000 * HANDS.fetch_add(1, Ordering::Relaxed)) },
             time: Time(Instant::now()),
             notices: Mutex::default(),
             call_notices: Mutex::default(),
