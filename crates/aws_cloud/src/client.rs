@@ -48,6 +48,8 @@ type Caller = Operation<Request, Answer, Infallible>;
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) region: String,
+    /// The profile that was named.
+    profile: Option<String>,
     config: SdkConfig,
     http: SharedHttpClient,
     /// Where credentials come from; none where the configuration names no source at all.
@@ -57,10 +59,10 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(config: SdkConfig, http: SharedHttpClient, region: String) -> Self {
+    pub(crate) fn new(config: SdkConfig, http: SharedHttpClient, region: String, profile: Option<String>) -> Self {
         let identity = config.credentials_provider().map(SharedIdentityResolver::new);
         let cache = IdentityCache::lazy().load_timeout(CREDENTIALS).build();
-        Self { region, config, http, identity, cache, callers: [const { OnceLock::new() }; SERVICES] }
+        Self { region, profile, config, http, identity, cache, callers: [const { OnceLock::new() }; SERVICES] }
     }
 
     /// Calls a query service (also EC2, whose dialect differs in the answers only); returns the element that holds the result.
@@ -97,7 +99,7 @@ impl Client {
     pub(crate) async fn send(&self, service: Service, action: &'static str, request: Request) -> Called<Answer> {
         let operation = operation(service, action);
         let Some(identity) = &self.identity else {
-            return Err(error::no_credentials(operation));
+            return Err(error::no_credentials(operation, self.profile.as_deref()));
         };
         let caller = self.callers[service as usize].get_or_init(|| self.caller(service, identity.clone()));
         match caller.invoke(request).await {
@@ -105,7 +107,7 @@ impl Client {
             Ok(answer) => Err(error::refusal(operation, &answer)),
             Err(failure) => {
                 let endpoint = service.endpoint(&self.config, &self.region);
-                Err(error::failure(operation, &endpoint, &failure))
+                Err(error::failure(operation, &endpoint, self.profile.as_deref(), &failure))
             }
         }
     }

@@ -236,18 +236,22 @@ fn denied_action(message: &str) -> Option<String> {
 }
 
 /// Nobody says who calls.
-pub(crate) fn no_credentials(operation: String) -> CallError {
-    CallError {
-        operation,
-        kind: CallErrorKind::Credentials,
-        code: String::new(),
-        message: "no AWS credentials were found: neither in AWS_ACCESS_KEY_ID, nor in a profile, nor of this machine"
+pub(crate) fn no_credentials(operation: String, profile: Option<&str>) -> CallError {
+    let message = match profile {
+        Some(profile) => format!("the profile `{profile}` is not there, or leads to no credentials"),
+        None => "no AWS credentials were found: neither in AWS_ACCESS_KEY_ID, nor in a profile, nor of this machine"
             .to_owned(),
-    }
+    };
+    CallError { operation, kind: CallErrorKind::Credentials, code: String::new(), message }
 }
 
 /// The error of a call that no service answered.
-pub(crate) fn failure(operation: String, endpoint: &str, failure: &SdkError<Infallible, HttpResponse>) -> CallError {
+pub(crate) fn failure(
+    operation: String,
+    endpoint: &str,
+    profile: Option<&str>,
+    failure: &SdkError<Infallible, HttpResponse>,
+) -> CallError {
     let host = endpoint.split("://").last().unwrap_or(endpoint);
     let unanswered = |message: String| CallError {
         operation: operation.clone(),
@@ -256,7 +260,7 @@ pub(crate) fn failure(operation: String, endpoint: &str, failure: &SdkError<Infa
         message,
     };
     if let Some(error) = in_chain::<CredentialsError>(failure) {
-        return of_credentials(operation, error);
+        return of_credentials(operation, profile, error);
     }
     let words = innermost(failure);
     if words.contains("invalid peer certificate") || words.contains("proxy auth") {
@@ -287,9 +291,9 @@ pub(crate) fn failure(operation: String, endpoint: &str, failure: &SdkError<Infa
     }
 }
 
-fn of_credentials(operation: String, error: &CredentialsError) -> CallError {
+fn of_credentials(operation: String, profile: Option<&str>, error: &CredentialsError) -> CallError {
     if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        return no_credentials(operation);
+        return no_credentials(operation, profile);
     }
     let words = innermost(error);
     let kind = match in_chain::<ConnectorError>(error) {

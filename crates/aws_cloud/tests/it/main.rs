@@ -2,5 +2,7 @@
 
 mod support;
 
+mod delegation;
 mod emulators;
+mod environment;
 mod refusals;
