@@ -80,7 +80,10 @@ impl CloudAccount {
             loader = loader.credentials_provider(Credentials::new(id, secret.expose(), None, None, "options"));
         }
         let config = loader.load().await;
-        Ok(Self { client: Client::new(config, http, options.region, options.profile), name_server: options.name_server })
+        Ok(Self {
+            client: Client::new(config, http, options.region, options.profile),
+            name_server: options.name_server,
+        })
     }
 }
 
