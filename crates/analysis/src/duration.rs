@@ -12,6 +12,12 @@ struct Table {
     kinds: BTreeMap<String, u32>,
 }
 
+impl Table {
+    fn load() -> Self {
+        serde_json::from_str(include_str!("duration/seconds.json")).expect("the table is read by a test")
+    }
+}
+
 /// One link of the longest chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
@@ -42,11 +48,17 @@ impl DurationReport {
     }
 }
 
+/// How long a resource of that type usually takes to be made.
+#[must_use]
+pub fn seconds_to_create(kind: &str) -> u32 {
+    static TABLE: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::load);
+    TABLE.kinds.get(kind).copied().unwrap_or(TABLE.usual)
+}
+
 /// How long it takes to make all resources: stacks one after the other, resources of a stack side by side.
 #[must_use]
 pub fn time_to_create(graph: &ResourceGraph) -> DurationReport {
-    let table: Table =
-        serde_json::from_str(include_str!("duration/seconds.json")).expect("the table is read by a test");
+    let table = Table::load();
     let mut report = DurationReport {
         seconds: 0,
         critical_path: Vec::new(),

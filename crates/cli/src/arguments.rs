@@ -1,5 +1,6 @@
 //! The command line as types. Doc comments are the help texts.
 
+use crate::account::running::ConnectTo;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -60,6 +61,10 @@ pub(crate) enum Verb {
     Events(DeploymentArguments),
     /// Stop and remove a deployment, and prove that nothing is left
     Down(DownArguments),
+    /// Compare what is in an account with what was deployed there
+    Drift(DeploymentArguments),
+    /// Take the lease of a deployment in an account from a run that is gone
+    Unlock(UnlockArguments),
     /// Explain a finding code, or where each parameter's value comes from
     Explain(ExplainArguments),
     /// Print the JSON Schema of the manifest, for editors
@@ -119,6 +124,29 @@ pub(crate) struct DeploymentArguments {
     /// The environment to look at
     #[arg(short, long = "env", value_name = "NAME", default_value = "local", env = "LANDFALL_ENV")]
     pub(crate) environment: String,
+    /// The manifest of an environment in an account, when it has another name or place
+    // No `-f`: that is `--follow` of `logs`.
+    #[arg(long, value_name = "FILE", conflicts_with = "deployment", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// Give a parameter the value that `up` had, for an environment in an account (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Take the parameter values that `up` had from a YAML or JSON file, for an environment in an account
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) values: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) account: AccountArguments,
+}
+
+/// How to reach an account. Everything else is read as AWS's own tools read it: variables, profiles, SSO, assumed roles.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AccountArguments {
+    /// The profile of the AWS configuration to use (also: AWS_PROFILE)
+    #[arg(long, value_name = "NAME", display_order = 800)]
+    pub(crate) profile: Option<String>,
+    /// The region; refused when the environment names another one (also: AWS_REGION)
+    #[arg(long, value_name = "REGION", display_order = 801)]
+    pub(crate) region: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +205,21 @@ pub(crate) struct PlanArguments {
     /// Say what an environment in AWS consists of, takes and costs, without asking the account
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Keep the plan for review in this file; `up FILE` runs exactly it, or nothing
+    #[arg(short, long, value_name = "FILE", conflicts_with = "offline", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedArguments,
+    #[command(flatten)]
+    pub(crate) account: AccountArguments,
+}
+
+/// What is refused unless it is named.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AllowedArguments {
+    /// Let something of this component that cannot be made again be replaced or removed (can be repeated)
+    #[arg(long, value_name = "COMPONENT")]
+    pub(crate) allow_replace: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -189,6 +232,19 @@ pub(crate) struct UpArguments {
     /// Do not run the probes afterwards
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// Read the secrets of an account again although nothing says that somebody changed them
+    #[arg(long)]
+    pub(crate) check_secrets: bool,
+    /// Ask the probes at this address instead of the one that DNS knows, for an environment in an account
+    #[arg(long, value_name = "HOST[:HTTPS[:HTTP]]")]
+    pub(crate) connect_to: Option<ConnectTo>,
+    /// Keep the evidence of failures in an account in this directory [default: below XDG_DATA_HOME]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedArguments,
+    #[command(flatten)]
+    pub(crate) account: AccountArguments,
 }
 
 #[derive(Debug, Args)]
@@ -204,6 +260,9 @@ pub(crate) struct VerifyArguments {
     /// Leave out probes that disturb people (those that kill a program)
     #[arg(long)]
     pub(crate) gentle: bool,
+    /// Ask at this address instead of the one that DNS knows, for an environment in an account
+    #[arg(long, value_name = "HOST[:HTTPS[:HTTP]]")]
+    pub(crate) connect_to: Option<ConnectTo>,
 }
 
 #[derive(Debug, Args)]
@@ -240,12 +299,27 @@ pub(crate) struct DownArguments {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Keep the data folders
+    /// Keep the data folders; in an account, what holds data is always kept
     #[arg(long)]
     pub(crate) keep_data: bool,
+    /// In an account, delete for good what is kept otherwise: logs, secrets, keys, buckets with all that is in them
+    #[arg(long, conflicts_with = "keep_data")]
+    pub(crate) delete_kept: bool,
+    /// Keep the evidence of failures in an account in this directory [default: below XDG_DATA_HOME]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) evidence: Option<PathBuf>,
     /// Seconds to wait while another landfall works on the same deployment
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnlockArguments {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

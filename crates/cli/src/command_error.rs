@@ -11,6 +11,18 @@ pub(crate) enum CommandError {
     Findings(Findings, Box<Sources>),
     /// Findings of a proof: the manifest is valid, and something that it states or guarantees does not hold.
     Refuted(Findings, Box<Sources>),
+    /// What an account would lose, or is somebody else's; nothing was changed.
+    Refused(Findings, Box<Sources>),
+    /// What stands in the way in an account: the first, and all others.
+    Obstacles(Fault, Vec<Fault>),
+    /// A change in an account that the caller may not make, with its causes under their lines.
+    Denied(Findings, Box<Sources>),
+    /// A change in an account that failed and was rolled back, with its causes under their lines.
+    RolledBack(Findings, Box<Sources>),
+    /// A change in an account that failed and needs a person, with its causes under their lines.
+    Stuck(Findings, Box<Sources>),
+    /// Resources that are not as they were deployed; they were printed already.
+    Drifted,
     /// The world refused before anything was changed.
     Preflight(Fault),
     /// The world refused while something was being done.
@@ -46,11 +58,15 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Findings(..) | Self::Reported | Self::Usage { .. } => ExitCode::Invalid,
-            Self::Strict | Self::NotProved | Self::Refuted(..) => ExitCode::Findings,
+            Self::Strict | Self::NotProved | Self::Refuted(..) | Self::Drifted => ExitCode::Findings,
+            Self::Refused(..) => ExitCode::Preflight,
+            Self::Denied(..) => ExitCode::Permission,
+            Self::RolledBack(..) => ExitCode::RolledBack,
+            Self::Stuck(..) => ExitCode::NeedsPerson,
             Self::VerifyFailed => ExitCode::VerifyFailed,
             Self::Interrupted => ExitCode::Interrupted,
             Self::BrokenPipe => ExitCode::Ok,
-            Self::Preflight(fault) => match fault.kind {
+            Self::Preflight(fault) | Self::Obstacles(fault, _) => match fault.kind {
                 FaultKind::NeedsPerson | FaultKind::Permanent | FaultKind::IncompatibleState => ExitCode::Preflight,
                 _ => fault_code(fault),
             },

@@ -15,6 +15,8 @@ pub(crate) enum ExitCode {
     Permission = 4,
     /// Refused before anything was changed.
     Preflight = 5,
+    /// Failed, and everything is as it was before.
+    RolledBack = 6,
     /// Failed and needs a person; `up` again goes on from there.
     NeedsPerson = 7,
     /// Deployed, but a probe says that something promised is not true.

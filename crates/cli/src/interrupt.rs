@@ -9,6 +9,14 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// When handlers cannot be installed.
 pub(crate) fn listen() -> std::io::Result<CancellationToken> {
+    listen_saying("\nStopping after the steps that are under way; press Ctrl-C again to leave at once.".to_owned())
+}
+
+/// As [`listen`], with other words at the first signal.
+///
+/// # Errors
+/// When handlers cannot be installed.
+pub(crate) fn listen_saying(words: String) -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let stop = token.clone();
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -21,11 +29,11 @@ pub(crate) fn listen() -> std::io::Result<CancellationToken> {
                 _ = terminate.recv() => {}
             }
             if asked_before {
-                #[expect(clippy::exit, reason = "the second Ctrl-C means: now; the journal makes it safe")]
+                #[expect(clippy::exit, reason = "the second Ctrl-C means: now; journal and account make it safe")]
                 std::process::exit(ExitCode::Interrupted as i32);
             }
             asked_before = true;
-            anstream::eprintln!("\nStopping after the steps that are under way; press Ctrl-C again to leave at once.");
+            anstream::eprintln!("{words}");
             stop.cancel();
         }
     });

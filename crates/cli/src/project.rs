@@ -8,7 +8,6 @@ use crate::surroundings::{Surroundings, readable};
 use analysis::reachability::ProofReport;
 use compiler::{Application, AwsDeployment, Compilation, Options, Target, ValuesFile};
 use model::cfn::TemplateSet;
-use model::{Fault, FaultKind};
 use std::path::{Path, PathBuf};
 
 /// The name of a manifest in its directory.
@@ -92,20 +91,6 @@ fn prove(compilation: &mut Compilation, deployment: &AwsDeployment) -> Option<Pr
         compilation.application = None;
     }
     Some(report)
-}
-
-/// Refuses what this build cannot do yet, instead of doing something else.
-pub(crate) fn require_local(application: &Application) -> Result<(), CommandError> {
-    if application.environment.target == Target::Local {
-        return Ok(());
-    }
-    let name = &application.environment.name;
-    let fault = Fault::new(
-        FaultKind::NeedsPerson,
-        format!("opening environment {name}"),
-        "it is in AWS, and this version of landfall deploys to this machine only",
-    );
-    Err(CommandError::Preflight(fault.help("leave out `-e`, or use `check -e` to check the environment's values")))
 }
 
 /// The manifest's absolute path, from what the user wrote.

@@ -82,7 +82,14 @@ pub trait Running: Sync {
     /// When it is not given away.
     fn port(&self, port: &PortId) -> Result<u16, Fault>;
 
-    /// The certificate of the authority that signs the deployment's certificates, as PEM.
+    /// Where a name of the deployment is connected to: an address, or a name that DNS knows. On this machine all names are
+    /// the loopback address, and no DNS is asked.
+    fn host(&self, domain: &str) -> String {
+        let _ = domain;
+        "127.0.0.1".to_owned()
+    }
+
+    /// The certificates of the authorities that may sign the deployment's certificates, as PEM.
     ///
     /// # Errors
     /// When there is none that can be read.

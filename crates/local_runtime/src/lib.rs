@@ -31,6 +31,7 @@ pub use folders::{Home, UserFolders};
 pub use follow::{Follower, last_lines};
 pub use ownership::{STATE_VERSION, deployments};
 pub use removal::{Leftovers, Removal};
+pub use secrets::{given_secret, random};
 pub use source::{folder_digest, release};
 pub use status::{FilledOutput, LogFile, OutputValue, Status, SupervisorFacts};
 pub use supervisor::{EdgeState, Phase, ProgramStatus, SupervisorCommand, supervise};

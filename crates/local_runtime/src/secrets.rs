@@ -144,67 +144,79 @@ impl Secrets<'_> {
 
     /// Reads a given secret; the second half is a warning.
     pub(crate) fn given(&self, node: &NodeId, source: &SecretSource) -> Result<(Secret, Option<String>), Fault> {
-        let operation = format!("reading the secret {node}");
-        let refuse =
-            |cause: String, help: String| Err(Fault::new(FaultKind::NeedsPerson, &operation, cause).help(help));
-        match source {
-            SecretSource::Environment(name) => match self.variables.get(name) {
-                None => refuse(
-                    format!("the environment variable {name} is not set"),
-                    format!("set it in the shell that runs landfall, as: read -rs {name} && export {name}"),
-                ),
-                Some(value) => match value.to_str() {
-                    Some(text) => Ok((Secret::new(text), None)),
-                    None => refuse(format!("{name} is no UTF-8 text"), "encode it, for example with base64".to_owned()),
-                },
+        given_secret(self.variables, self.manifest_folder, node, source)
+    }
+}
+
+/// Reads a secret that the user gives, from a variable or from a file below the manifest's folder; the second half is a warning.
+///
+/// # Errors
+/// When it is not there, is no text, or every user of this machine can read it.
+pub fn given_secret(
+    variables: &Variables,
+    manifest_folder: &Path,
+    node: &NodeId,
+    source: &SecretSource,
+) -> Result<(Secret, Option<String>), Fault> {
+    let operation = format!("reading the secret {node}");
+    let refuse = |cause: String, help: String| Err(Fault::new(FaultKind::NeedsPerson, &operation, cause).help(help));
+    match source {
+        SecretSource::Environment(name) => match variables.get(name) {
+            None => refuse(
+                format!("the environment variable {name} is not set"),
+                format!("set it in the shell that runs landfall, as: read -rs {name} && export {name}"),
+            ),
+            Some(value) => match value.to_str() {
+                Some(text) => Ok((Secret::new(text), None)),
+                None => refuse(format!("{name} is no UTF-8 text"), "encode it, for example with base64".to_owned()),
             },
-            SecretSource::File(name) => {
-                let path = self.manifest_folder.join(name);
-                let bytes = match disk::read(&path)? {
-                    Some(bytes) => bytes,
-                    None => {
-                        return refuse(
-                            format!("the file {} does not exist", path.display()),
-                            format!("write the value into it and protect it: (umask 077 && cat > {})", path.display()),
-                        );
-                    }
-                };
-                let mode = path.metadata().map_or(0, |facts| facts.permissions().mode() & 0o777);
-                if mode & 0o007 != 0 {
+        },
+        SecretSource::File(name) => {
+            let path = manifest_folder.join(name);
+            let bytes = match disk::read(&path)? {
+                Some(bytes) => bytes,
+                None => {
                     return refuse(
-                        format!("every user of this machine can read {} (mode {mode:04o})", path.display()),
-                        format!(
-                            "protect it with `chmod 600 {}`; if others may have seen it, change the value",
-                            path.display()
-                        ),
+                        format!("the file {} does not exist", path.display()),
+                        format!("write the value into it and protect it: (umask 077 && cat > {})", path.display()),
                     );
                 }
-                let warning = (mode & 0o070 != 0).then(|| {
-                    format!("given; its group can read {} (mode {mode:04o}), consider `chmod 600`", path.display())
-                });
-                let Ok(mut text) = String::from_utf8(bytes) else {
-                    return refuse(
-                        format!("{} is no UTF-8 text", path.display()),
-                        "encode it, for example with base64".to_owned(),
-                    );
-                };
-                if text.ends_with('\n') {
-                    text.pop();
-                    if text.ends_with('\r') {
-                        text.pop();
-                    }
-                }
-                if text.is_empty() {
-                    return refuse(format!("{} is empty", path.display()), "write the value into it".to_owned());
-                }
-                Ok((Secret::new(text), warning))
+            };
+            let mode = path.metadata().map_or(0, |facts| facts.permissions().mode() & 0o777);
+            if mode & 0o007 != 0 {
+                return refuse(
+                    format!("every user of this machine can read {} (mode {mode:04o})", path.display()),
+                    format!(
+                        "protect it with `chmod 600 {}`; if others may have seen it, change the value",
+                        path.display()
+                    ),
+                );
             }
+            let warning = (mode & 0o070 != 0).then(|| {
+                format!("given; its group can read {} (mode {mode:04o}), consider `chmod 600`", path.display())
+            });
+            let Ok(mut text) = String::from_utf8(bytes) else {
+                return refuse(
+                    format!("{} is no UTF-8 text", path.display()),
+                    "encode it, for example with base64".to_owned(),
+                );
+            };
+            if text.ends_with('\n') {
+                text.pop();
+                if text.ends_with('\r') {
+                    text.pop();
+                }
+            }
+            if text.is_empty() {
+                return refuse(format!("{} is empty", path.display()), "write the value into it".to_owned());
+            }
+            Ok((Secret::new(text), warning))
         }
     }
 }
 
 /// Random bytes of the operating system, by way of the cryptographic library.
-pub(crate) fn random(buffer: &mut [u8]) {
+pub fn random(buffer: &mut [u8]) {
     // The library's generator cannot fail once it is seeded; were it to leave zeros, `template` refuses them.
     let _ = aws_lc_rs::rand::fill(buffer);
 }

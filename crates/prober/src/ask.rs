@@ -2,12 +2,13 @@
 
 use crate::answer::Answer;
 use crate::redactor::Redactor;
+use crate::tcp::Peer;
 use crate::tls::Trust;
 use crate::{http_exchange, http_expectation, old_tls, restart, tcp, tls};
 use engine::ports::Running;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use model::probe::{Question, TlsExpectation};
+use model::probe::{Endpoint, Question, TlsExpectation};
 use model::{Fault, NodeId, PortId};
 
 /// Asks questions of one deployment.
@@ -35,13 +36,13 @@ impl<'a, R: Running> Asker<'a, R> {
                         Err(trouble) => Answer::fails(expected, trouble),
                     }
                 }
-                Question::Tls { to, server_name, expect } => match (self.port(to.port()), expect) {
+                Question::Tls { to, server_name, expect } => match (self.peer(to), expect) {
                     (Err(fault), _) => Answer::fails("a port to connect to", fault.to_string()),
-                    (Ok(port), TlsExpectation::Trusted { minimum_days_left }) => {
-                        tls::trusted(&self.trust, port, server_name, *minimum_days_left).await
+                    (Ok(peer), TlsExpectation::Trusted { minimum_days_left }) => {
+                        tls::trusted(&self.trust, &peer, server_name, *minimum_days_left).await
                     }
-                    (Ok(port), TlsExpectation::RefusesVersion { version }) => {
-                        old_tls::refused(port, server_name, *version).await
+                    (Ok(peer), TlsExpectation::RefusesVersion { version }) => {
+                        old_tls::refused(&peer, server_name, *version).await
                     }
                 },
                 Question::Tcp { port, on, open } => match self.port(port) {
@@ -59,6 +60,15 @@ impl<'a, R: Running> Asker<'a, R> {
 
     pub(crate) fn port(&self, port: &PortId) -> Result<u16, Fault> {
         self.running.port(port)
+    }
+
+    /// Whom a request to an endpoint is sent to.
+    pub(crate) fn peer(&self, to: &Endpoint) -> Result<Peer, Fault> {
+        let port = self.port(to.port())?;
+        Ok(match to {
+            Endpoint::Edge { domain, .. } => Peer { host: self.running.host(domain), port },
+            Endpoint::Port { .. } => Peer::loopback(port),
+        })
     }
 
     fn file(&self, file: &NodeId, mode: u32) -> Answer {

@@ -1,9 +1,8 @@
-//! One request, one answer, on a connection of its own: no redirect followed, no proxy, no name
-//! looked up; every domain of the deployment is 127.0.0.1.
+//! One request, one answer, on a connection of its own: no redirect followed, no proxy. Where a domain of the deployment is
+//! connected to, its port [`Running::host`] says.
 
 use crate::ask::Asker;
 use crate::patient::Patient;
-use crate::tcp;
 use bytes::Bytes;
 use engine::ports::Running;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
@@ -43,9 +42,9 @@ pub(crate) async fn exchange<R: Running>(asker: &Asker<'_, R>, request: &HttpReq
 }
 
 async fn exchange_without_limit<R: Running>(asker: &Asker<'_, R>, request: &HttpRequest) -> Result<Exchange, String> {
-    let port = asker.port(request.to.port()).map_err(|fault| fault.to_string())?;
-    let message = message(asker.running, request, port)?;
-    let tcp = tcp::loopback(port).await?;
+    let peer = asker.peer(&request.to).map_err(|fault| fault.to_string())?;
+    let message = message(asker.running, request, peer.port)?;
+    let tcp = peer.connect().await?;
     match &request.to {
         Endpoint::Edge { scheme: Scheme::Https, domain, .. } => {
             let trust = asker.trust.as_ref().map_err(Clone::clone)?;

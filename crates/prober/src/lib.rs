@@ -2,7 +2,8 @@
 //!
 //! One prober for every place where a deployment runs: the questions are data
 //! ([`model::probe::Question`]), the deployment is seen through [`engine::ports::Running`]. It trusts
-//! no DNS, no proxy setting and no certificate authority but the deployment's own.
+//! no proxy setting and no certificate authority but the deployment's own, and asks DNS only where the deployment's names are
+//! public ones.
 
 mod answer;
 mod ask;

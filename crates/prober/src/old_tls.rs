@@ -4,7 +4,8 @@
 //! ClientHello (RFC 2246 7.4.1.2, RFC 4346 7.4.1.2) with the cipher suites of the time.
 
 use crate::answer::Answer;
-use crate::{tcp, tls};
+use crate::tcp::Peer;
+use crate::tls;
 use model::probe::OldTlsVersion;
 use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,11 +32,11 @@ enum Reply {
 
 /// Asks whether the old version is refused while a modern one is taken: a port that refuses
 /// everybody proves nothing.
-pub(crate) async fn refused(port: u16, name: &str, version: OldTlsVersion) -> Answer {
+pub(crate) async fn refused(peer: &Peer, name: &str, version: OldTlsVersion) -> Answer {
     let label = label(version);
     let expected = format!("a client that offers at most {label} is refused, a modern one is not");
-    let old = async { offer(tcp::loopback(port).await?, name, version).await };
-    let modern = async { tls::connect_to_anyone(tcp::loopback(port).await?, name).await };
+    let old = async { offer(peer.connect().await?, name, version).await };
+    let modern = async { tls::connect_to_anyone(peer.connect().await?, name).await };
     match tokio::join!(old, modern) {
         (Err(trouble), _) => Answer::fails(expected, trouble),
         (_, Err(trouble)) => Answer::fails(expected, format!("a modern client is refused too: {trouble}")),

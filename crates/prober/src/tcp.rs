@@ -11,20 +11,50 @@ use tokio::net::TcpStream;
 
 /// How long this machine may take to answer itself.
 const CONNECT: Duration = Duration::from_secs(1);
+/// How long a machine elsewhere may take to answer.
+const CONNECT_FAR: Duration = Duration::from_secs(10);
 
-/// Connects to a port on 127.0.0.1; in words why not.
-pub(crate) async fn loopback(port: u16) -> Result<TcpStream, String> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    match connect(address).await {
-        Ok(stream) => Ok(stream),
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(format!("nothing listens on {address}")),
-        Err(error) => Err(format!("connecting to {address}: {error}")),
+/// Somebody to connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// An address, or a name that DNS knows.
+    pub(crate) host: String,
+    /// The port.
+    pub(crate) port: u16,
+}
+
+impl Peer {
+    /// Whoever listens on a port of the loopback address.
+    pub(crate) fn loopback(port: u16) -> Self {
+        Self { host: Ipv4Addr::LOCALHOST.to_string(), port }
+    }
+
+    /// Connects; in words why not.
+    pub(crate) async fn connect(&self) -> Result<TcpStream, String> {
+        let Self { host, port } = self;
+        let mut addresses: Vec<SocketAddr> = match tokio::net::lookup_host((host.as_str(), *port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => return Err(format!("DNS knows no address of {host}: {error}")),
+        };
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        let mut trouble = format!("DNS knows no address of {host}");
+        for address in addresses {
+            match connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    trouble = format!("nothing listens on {address}");
+                }
+                Err(error) => trouble = format!("connecting to {address}: {error}"),
+            }
+        }
+        Err(trouble)
     }
 }
 
 async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let late = |_| std::io::Error::new(ErrorKind::TimedOut, format!("no answer within {} s", CONNECT.as_secs()));
-    let stream = tokio::time::timeout(CONNECT, TcpStream::connect(address)).await.map_err(late)??;
+    let patience = if address.ip().is_loopback() { CONNECT } else { CONNECT_FAR };
+    let late = |_| std::io::Error::new(ErrorKind::TimedOut, format!("no answer within {} s", patience.as_secs()));
+    let stream = tokio::time::timeout(patience, TcpStream::connect(address)).await.map_err(late)??;
     // A question is small and waits for its answer: nothing is gained by collecting bytes.
     stream.set_nodelay(true)?;
     Ok(stream)

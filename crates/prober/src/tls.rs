@@ -1,7 +1,7 @@
-//! TLS as a client that trusts one authority and nobody else.
+//! TLS as a client that trusts the deployment's authorities and nobody else.
 
 use crate::answer::Answer;
-use crate::tcp;
+use crate::tcp::Peer;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
@@ -40,7 +40,7 @@ impl Trust {
         Ok(Self { verifier, provider })
     }
 
-    /// Shakes hands with whoever listens on a loopback port, under a name.
+    /// Shakes hands with whoever is at the other end, under a name.
     pub(crate) async fn connect(&self, tcp: TcpStream, name: &str) -> Result<TlsStream<TcpStream>, String> {
         let witness = Arc::new(Witness { judge: Arc::clone(&self.verifier), leaf: Mutex::default() });
         let verifier: Arc<dyn ServerCertVerifier> = witness.clone();
@@ -74,7 +74,7 @@ async fn handshake(
 }
 
 /// Asks whether the chain leads to the authority, the name is on the certificate and it lasts.
-pub(crate) async fn trusted(trust: &Result<Trust, String>, port: u16, name: &str, minimum_days: u32) -> Answer {
+pub(crate) async fn trusted(trust: &Result<Trust, String>, peer: &Peer, name: &str, minimum_days: u32) -> Answer {
     let expected = format!(
         "a TLS handshake with a certificate for {name} from the deployment's authority, valid for {minimum_days} more days"
     );
@@ -82,7 +82,7 @@ pub(crate) async fn trusted(trust: &Result<Trust, String>, port: u16, name: &str
         Ok(trust) => trust,
         Err(why) => return Answer::fails(expected, why.clone()),
     };
-    let stream = match tcp::loopback(port).await {
+    let stream = match peer.connect().await {
         Ok(tcp) => trust.connect(tcp, name).await,
         Err(trouble) => Err(trouble),
     };

@@ -1,11 +1,10 @@
 //! What can be said of a deployment without asking its account: its parts, how long they take, what they cost.
 
+use crate::account::cloud::Cloud;
 use analysis::cost::{CostReport, fixed_cost};
 use analysis::duration::{DurationReport, time_to_create};
 use analysis::inventory::{ComponentInventory, inventory};
 use analysis::resource_types::is_stateful;
-use compiler::{Application, AwsDeployment};
-use model::cfn::TemplateSet;
 use serde::Serialize;
 
 /// The version of the forecast's JSON form.
@@ -62,7 +61,8 @@ pub(crate) struct Stateful {
 
 impl Forecast {
     /// Of a deployment that was lowered.
-    pub(crate) fn new(application: &Application, deployment: &AwsDeployment, templates: &TemplateSet) -> Self {
+    pub(crate) fn new(cloud: &Cloud) -> Self {
+        let Cloud { application, deployment, .. } = cloud;
         let environment = &application.environment;
         let region = environment.region.clone().unwrap_or_default();
         let components = inventory(&deployment.graph);
@@ -78,7 +78,7 @@ impl Forecast {
                 is_kept: item.is_kept,
             })
             .collect();
-        let stacks = templates.stacks.iter().map(|stack| StackForecast {
+        let stacks = deployment.templates.stacks.iter().map(|stack| StackForecast {
             name: stack.name.clone(),
             layer: stack.layer.name(),
             resources: stack.resource_count,

@@ -1,10 +1,13 @@
 //! `landfall down`: everything stopped and removed, and the proof that nothing is left.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::DownArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::{Existing, block_on, find, lease};
 use crate::interrupt;
+use crate::surroundings::Surroundings;
 use crate::verbs::up::conclude_run;
 use crate::views::progress::{ProgressView, print_json_line};
 use crate::views::style::{GOOD, paint};
@@ -12,7 +15,19 @@ use engine::{Journal, Options, Request, SystemClock, is_settled, propose, run as
 use local_runtime::Removal;
 use model::{Digest, Fault, FaultKind};
 
-pub(crate) fn run(arguments: &DownArguments, console: &Console) -> Result<(), CommandError> {
+pub(crate) fn run(
+    arguments: &DownArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
+    if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
+        return account::down::run(&cloud, arguments, surroundings, console);
+    }
+    if arguments.delete_kept {
+        let message =
+            "--delete-kept is for accounts; on this machine everything is removed unless --keep-data says otherwise";
+        return Err(CommandError::usage(message, "leave it out"));
+    }
     let Some(existing) = find(&arguments.deployment)? else {
         if console.json {
             print_json_line(&serde_json::json!({ "version": 1, "event": "down_finished", "removed": false }));

@@ -1,14 +1,24 @@
 //! `landfall events`: what was done to a deployment, from its journal.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::DeploymentArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::find_existing;
+use crate::surroundings::Surroundings;
 use crate::views::progress::print_json_line;
 use engine::Journal;
 use model::event::{Event, RunEvent};
 
-pub(crate) fn run(arguments: &DeploymentArguments, console: &Console) -> Result<(), CommandError> {
+pub(crate) fn run(
+    arguments: &DeploymentArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
+    if let Some(cloud) = Cloud::find(arguments, surroundings, console)? {
+        return account::events::run(&cloud, arguments, surroundings, console);
+    }
     let existing = find_existing(arguments)?;
     let history = Journal::history(&existing.target.home().journal()).map_err(CommandError::Preflight)?;
     for event in &history {

@@ -28,8 +28,16 @@ fn document(code: &FindingCode) -> Value {
     json!({ "code": code.code, "title": code.title, "severity": code.severity, "explanation": code.explanation })
 }
 
+/// The codes of manifests and of runs in an account, sorted.
+fn codes() -> Vec<&'static FindingCode> {
+    let mut codes = compiler::codes();
+    codes.extend(crate::account::codes::ALL);
+    codes.sort_by_key(|code| code.code);
+    codes
+}
+
 fn list(console: &Console) -> Result<(), CommandError> {
-    let codes = compiler::codes();
+    let codes = codes();
     if console.json {
         let codes: Vec<Value> = codes.into_iter().map(document).collect();
         return console.document(&json!({ "version": 1, "codes": codes }));
@@ -38,7 +46,7 @@ fn list(console: &Console) -> Result<(), CommandError> {
 }
 
 fn explain(wanted: &str, console: &Console) -> Result<(), CommandError> {
-    let codes = compiler::codes();
+    let codes = codes();
     let Some(code) = codes.iter().find(|code| code.code.eq_ignore_ascii_case(wanted)) else {
         return Err(CommandError::usage(
             format!("there is no finding code `{wanted}`"),

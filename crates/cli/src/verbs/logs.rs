@@ -1,9 +1,12 @@
 //! `landfall logs`: what the programs of a deployment print.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::LogsArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::find_existing;
+use crate::surroundings::Surroundings;
 use crate::views::style::{HINT, paint};
 use local_runtime::{Follower, LogFile, last_lines};
 use model::ComponentName;
@@ -11,7 +14,14 @@ use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-pub(crate) fn run(arguments: &LogsArguments, console: &Console) -> Result<(), CommandError> {
+pub(crate) fn run(
+    arguments: &LogsArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
+    if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
+        return account::logs::run(&cloud, arguments, surroundings, console);
+    }
     let existing = find_existing(&arguments.deployment)?;
     let logs = chosen(&existing.target.log_files(None), &arguments.component)?;
     let several = logs.len() > 1;

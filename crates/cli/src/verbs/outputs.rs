@@ -1,13 +1,23 @@
 //! `landfall outputs`: addresses, and how to get a password.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::OutputsArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::find_existing;
+use crate::surroundings::Surroundings;
 use crate::views;
 use local_runtime::OutputValue;
 
-pub(crate) fn run(arguments: &OutputsArguments, console: &Console) -> Result<(), CommandError> {
+pub(crate) fn run(
+    arguments: &OutputsArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
+    if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
+        return account::outputs::run(&cloud, arguments, surroundings, console);
+    }
     let existing = find_existing(&arguments.deployment)?;
     let graph = &existing.finished()?.graph;
     let reveal: Vec<&str> = graph
@@ -42,5 +52,5 @@ pub(crate) fn run(arguments: &OutputsArguments, console: &Console) -> Result<(),
         });
         return console.document(&document);
     }
-    console.text(&views::outputs::text(&existing.name, &outputs))
+    console.text(&views::outputs::text(&format!("landfall outputs {}", existing.name), &outputs))
 }

@@ -1,11 +1,12 @@
 //! `landfall plan`: what `up` would do and why.
 
+use crate::account;
+use crate::account::cloud::{Cloud, Opened};
 use crate::account::forecast::Forecast;
 use crate::arguments::PlanArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::{block_on, open};
-use crate::project::{Project, require_local};
 use crate::surroundings::{Surroundings, readable};
 use crate::views;
 use engine::{Journal, Request, propose};
@@ -15,23 +16,16 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let mut project = Project::load(&arguments.manifest, surroundings)?;
-    let lowered = project.lowered.take();
-    let proof = project.proof.clone();
-    let (manifest, application) = project.application(console)?;
-    if let Some((deployment, templates)) = &lowered
-        && arguments.offline
-    {
-        let forecast = Forecast::new(&application, deployment, templates);
-        if console.json {
-            let mut document = serde_json::to_value(&forecast).map_err(std::io::Error::from)?;
-            document["proof"] = proof.as_ref().map(analysis::reachability::render::json).into();
-            return console.document(&document);
-        }
-        console.text(&views::forecast::text(&forecast, console.verbose))?;
-        return proof.map_or(Ok(()), |report| console.text(&views::proof::section(&report, console.verbose)));
+    let project = match Cloud::open(&arguments.manifest, surroundings, console)? {
+        Opened::Cloud(cloud) if arguments.offline => return forecast(&cloud, console),
+        Opened::Cloud(cloud) => return account::plan::run(&cloud, arguments, surroundings, console),
+        Opened::Local(project) => project,
+    };
+    if arguments.output.is_some() || !arguments.allowed.allow_replace.is_empty() {
+        let message = "a plan for this machine is made anew by `up`: --output and --allow-replace are for accounts";
+        return Err(CommandError::usage(message, "leave them out, or name an environment with `target: aws`"));
     }
-    require_local(&application)?;
+    let (manifest, application) = project.application(console)?;
     let graph = compiler::realise_locally(&application);
     let target = open(&application.name, &manifest)?;
     let state = Journal::read(&target.home().journal()).map_err(CommandError::Preflight)?;
@@ -54,4 +48,16 @@ pub(crate) fn run(
         console.tell(&format!("\nType `landfall up {}` to do this.", readable(place)));
     }
     Ok(())
+}
+
+/// What can be said without asking the account, with what is proved.
+fn forecast(cloud: &Cloud, console: &Console) -> Result<(), CommandError> {
+    let forecast = Forecast::new(cloud);
+    if console.json {
+        let mut document = serde_json::to_value(&forecast).map_err(std::io::Error::from)?;
+        document["proof"] = cloud.proof_json();
+        return console.document(&document);
+    }
+    console.text(&views::forecast::text(&forecast, console.verbose))?;
+    console.text(&cloud.proof_section(console.verbose))
 }

@@ -1,5 +1,7 @@
 //! `landfall status`: where a deployment stands, or all of them.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::DeploymentArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -12,7 +14,14 @@ use local_runtime::{Phase, ProgramStatus, Status};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-pub(crate) fn run(arguments: &DeploymentArguments, console: &Console) -> Result<(), CommandError> {
+pub(crate) fn run(
+    arguments: &DeploymentArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
+    if let Some(cloud) = Cloud::find(arguments, surroundings, console)? {
+        return account::status::run(&cloud, arguments, surroundings, console);
+    }
     let folders = Surroundings::folders().map_err(CommandError::Preflight)?;
     let wants_all = arguments.deployment.is_none() && !std::path::Path::new(crate::project::MANIFEST).exists();
     if wants_all && all(&folders).is_empty() {

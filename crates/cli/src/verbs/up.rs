@@ -1,11 +1,13 @@
 //! `landfall up`: from the manifest to a running deployment that is proved.
 
+use crate::account;
+use crate::account::cloud::{Cloud, Opened};
+use crate::account::plan_file;
 use crate::arguments::UpArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::{block_on, lease, open};
 use crate::interrupt;
-use crate::project::{Project, require_local};
 use crate::record::Record;
 use crate::surroundings::Surroundings;
 use crate::verbs::verify;
@@ -23,8 +25,16 @@ use std::time::Instant;
 
 pub(crate) fn run(arguments: &UpArguments, surroundings: &Surroundings, console: &Console) -> Result<(), CommandError> {
     let begun = Instant::now();
-    let (manifest, application) = Project::load(&arguments.manifest, surroundings)?.application(console)?;
-    require_local(&application)?;
+    if let Some(path) = &arguments.manifest.path
+        && let Some(reviewed) = plan_file::read(path)?
+    {
+        return account::up::run_reviewed(reviewed, arguments, surroundings, console);
+    }
+    let project = match Cloud::open(&arguments.manifest, surroundings, console)? {
+        Opened::Cloud(cloud) => return account::up::run(&cloud, None, arguments, surroundings, console),
+        Opened::Local(project) => project,
+    };
+    let (manifest, application) = project.application(console)?;
     let graph = compiler::realise_locally(&application);
     let target = open(&application.name, &manifest)?;
     let up = Up { arguments, console, manifest, application, graph, target, begun };
@@ -182,7 +192,7 @@ impl Up<'_> {
             console.line(&format!("Nothing to do: {name} is as its manifest says ({known})."))?;
         } else {
             console.line(&format!("{name} is up ({}).\n", duration(took)))?;
-            console.text(&views::outputs::text(name, &outputs))?;
+            console.text(&views::outputs::text(&format!("landfall outputs {name}"), &outputs))?;
             console.tell(&next_steps(&self.manifest, name.as_str(), self.authority().as_deref()));
         }
         Ok(())

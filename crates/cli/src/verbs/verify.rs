@@ -1,5 +1,7 @@
 //! `landfall verify`: whether everything promised is true, and the evidence for it.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::VerifyArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -21,6 +23,9 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
+    if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
+        return account::verify::run(&cloud, arguments, surroundings, console);
+    }
     let existing = find_existing(&arguments.deployment)?;
     let record = existing.finished()?;
     let chosen = chosen(arguments, record)?;

@@ -26,6 +26,25 @@ fn text(error: &CommandError) -> Option<String> {
             let text = compiler::report::to_text(findings, sources, crate::views::findings::stderr_style());
             Some(format!("{text}\n{}", crate::views::findings::count(findings)))
         }
+        CommandError::Refused(findings, sources) => {
+            Some(under_their_lines(findings, sources, "Refused; nothing was changed."))
+        }
+        CommandError::Denied(findings, sources) => {
+            Some(under_their_lines(findings, sources, "Not allowed; everything is as it was before."))
+        }
+        CommandError::RolledBack(findings, sources) => {
+            Some(under_their_lines(findings, sources, "Failed and rolled back; everything is as it was before."))
+        }
+        CommandError::Stuck(findings, sources) => Some(under_their_lines(
+            findings,
+            sources,
+            "Failed, and it needs you; `landfall status` says how it stands.",
+        )),
+        CommandError::Obstacles(fault, others) => {
+            let all: Vec<String> =
+                std::iter::once(fault).chain(others).map(|fault| fault_text("refused", fault)).collect();
+            Some(all.join("\n"))
+        }
         CommandError::Preflight(fault) => Some(fault_text("refused", fault)),
         CommandError::Fault(fault) => Some(fault_text("error", fault)),
         CommandError::Usage { message, help } => Some(with_help(format!("{} {message}", label("error")), help)),
@@ -34,8 +53,14 @@ fn text(error: &CommandError) -> Option<String> {
         | CommandError::Reported
         | CommandError::NotProved
         | CommandError::Strict
+        | CommandError::Drifted
         | CommandError::BrokenPipe => None,
     }
+}
+
+fn under_their_lines(findings: &model::Findings, sources: &compiler::report::Sources, verdict: &str) -> String {
+    let text = compiler::report::to_text(findings, sources, crate::views::findings::stderr_style());
+    format!("{text}\n{verdict}")
 }
 
 fn label(word: &str) -> String {
@@ -66,16 +91,24 @@ fn fault_text(word: &str, fault: &Fault) -> String {
 /// The error as one JSON document.
 fn document(error: &CommandError) -> Option<Value> {
     let body = match error {
-        CommandError::Findings(findings, sources) | CommandError::Refuted(findings, sources) => {
-            compiler::report::to_json(findings, sources)
-        }
+        CommandError::Findings(findings, sources)
+        | CommandError::Refuted(findings, sources)
+        | CommandError::Refused(findings, sources)
+        | CommandError::Denied(findings, sources)
+        | CommandError::RolledBack(findings, sources)
+        | CommandError::Stuck(findings, sources) => compiler::report::to_json(findings, sources),
         CommandError::Preflight(fault) | CommandError::Fault(fault) => json!({ "fault": fault }),
+        CommandError::Obstacles(fault, others) => {
+            let all: Vec<&Fault> = std::iter::once(fault).chain(others).collect();
+            json!({ "fault": fault, "faults": all })
+        }
         CommandError::Usage { message, help } => json!({ "usage": { "message": message, "help": help } }),
         CommandError::Interrupted => json!({ "interrupted": true }),
         CommandError::VerifyFailed
         | CommandError::Reported
         | CommandError::NotProved
         | CommandError::Strict
+        | CommandError::Drifted
         | CommandError::BrokenPipe => return None,
     };
     Some(json!({ "version": 1, "event": "error", "exit_code": error.exit_code() as u8, "error": body }))

@@ -1,5 +1,7 @@
 //! How results look: for people on a terminal, as plain lines, as JSON. Views hold no rule.
 
+pub(crate) mod account_plan;
+pub(crate) mod cloud_progress;
 pub(crate) mod error;
 pub(crate) mod evidence;
 pub(crate) mod findings;
@@ -10,4 +12,5 @@ pub(crate) mod progress;
 pub(crate) mod proof;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod teardown;
 pub(crate) mod verification;

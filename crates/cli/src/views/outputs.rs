@@ -2,17 +2,16 @@
 
 use crate::views::style::{BOLD, DIM, paint};
 use local_runtime::{FilledOutput, OutputValue};
-use model::DeploymentName;
 use serde_json::{Value, json};
 
-/// One block: name, value, what it is.
-pub(crate) fn text(name: &DeploymentName, outputs: &[FilledOutput]) -> String {
+/// One block: name, value, what it is. `command` prints a single output: `landfall outputs tabpy`.
+pub(crate) fn text(command: &str, outputs: &[FilledOutput]) -> String {
     let widest = outputs.iter().map(|output| output.name.len()).max().unwrap_or_default();
     let line = |output: &FilledOutput| {
         let value = match &output.value {
             OutputValue::Shown(value) => paint(BOLD, value),
             OutputValue::Secret(secret) => secret.expose().to_owned(),
-            OutputValue::Withheld(_) => format!("landfall outputs {name} --only {} --reveal", output.name),
+            OutputValue::Withheld(_) => format!("{command} --only {} --reveal", output.name),
         };
         format!("  {:<widest$}  {value}\n  {:<widest$}  {}\n", output.name, "", paint(DIM, &output.about))
     };
