@@ -119,6 +119,16 @@ fn ports_that_end_before_they_begin_are_unknown() {
 }
 
 #[test]
+fn an_attachment_of_one_transit_gateway_in_the_table_of_another_is_doubted() {
+    let text = include_str!("../fixtures/transit-tables.yaml").replacen("Type: AWS::EC2::TransitGateway\n", "\n", 1);
+    let report = prove(&text, "t.yaml", &Options::default()).unwrap();
+    assert!(!report.cells.is_empty());
+    let apart = text.replacen("TransitGatewayId: !Ref Hub,", "TransitGatewayId: !Ref OtherHub,", 1)
+        + "  OtherHub: { Type: AWS::EC2::TransitGateway }\n";
+    assert!(prove(&apart, "t.yaml", &Options::default()).is_ok());
+}
+
+#[test]
 fn a_megabyte_of_json_is_read() {
     let resources: Vec<String> = (0..9000)
         .map(|index| format!("\"Q{index}\": {{\"Type\": \"AWS::SQS::Queue\", \"Properties\": {{\"QueueName\": \"queue-number-{index}\", \"Tags\": [{{\"Key\": \"a\", \"Value\": {{\"Ref\": \"Q0\"}}}}]}}}}"))

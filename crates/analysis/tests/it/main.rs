@@ -12,6 +12,7 @@
 mod agreement;
 mod answers;
 mod bounds;
+mod broken_bytes;
 mod fixtures;
 mod hostile;
 mod mutation;

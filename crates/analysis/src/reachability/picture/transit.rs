@@ -175,8 +175,15 @@ impl Builder<'_> {
 
     /// The addresses behind an attachment become routes of a table.
     fn propagate(&mut self, known: &mut Known, name: &str, gateway: &str, table: usize) {
-        let Some((_, attachment)) = known.attachments.get(name).cloned() else { return };
-        let attachment_is = &self.picture.transit_gateways[gateway].attachments[attachment];
+        let Some((owner, attachment)) = known.attachments.get(name).cloned() else { return };
+        if owner != gateway {
+            return self.doubt_transit(name, None);
+        }
+        let Some(attachment_is) =
+            self.picture.transit_gateways.get(gateway).and_then(|it| it.attachments.get(attachment))
+        else {
+            return;
+        };
         let mut unknown = Whys::new();
         let mut blocks = Vec::new();
         match attachment_is.vpc {
