@@ -45,6 +45,7 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
     let processes = realise_locally(application);
     let environment = application.environment.name.as_str();
     let mut aws = AwsGraph::default();
+    aws.told = told(application);
     if !application.components.iter().any(|component| component.kind == ORDER[0]) {
         imply_network(&processes, environment, &mut aws, findings);
     }
@@ -81,6 +82,15 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
         region: application.environment.region.clone(),
         digest: application.digest.clone(),
     })
+}
+
+/// The role of people who are told when somebody should look.
+const TOLD: &str = "admin";
+
+/// Whom alarms are told.
+fn told(application: &Application) -> indexmap::IndexMap<String, String> {
+    let people = application.people.iter().filter(|(_, person)| person.roles.iter().any(|role| role == TOLD));
+    people.filter_map(|(name, person)| Some((name.clone(), person.email.clone()?))).collect()
 }
 
 /// A network as one gets it with `kind: network` and nothing else.

@@ -83,7 +83,7 @@ pub struct Person {
     /// The public half of the person's SSH key, one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh_key: Option<String>,
-    /// Where the person is reached.
+    /// Where the person is reached. In an account, people with the role `admin` are told of alarms.
     #[schemars(pattern(r"^[^@\s]+@[^@\s]+$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,

@@ -111,6 +111,8 @@ pub struct AwsGraph {
     pub graph: ResourceGraph,
     /// What goes into the secrets.
     pub secrets: Vec<StoredSecret>,
+    /// Whom alarms are told: people and their e-mail addresses.
+    pub told: IndexMap<String, String>,
     /// What hosts run from.
     pub releases: Vec<Release>,
     /// What has an address of its own: hosts, load balancers, endpoints; by logical id.

@@ -32,6 +32,9 @@ environments:
 "#;
 /// Every component and setting that the blueprint does not show.
 pub(crate) const SHOP: &str = r#"
+people:
+  alice: { roles: [admin], email: alice@example.org }
+  bob: { roles: [reader], email: bob@example.org }
 components:
   net: { kind: network, zones: 3, egress: nat-per-zone, block: 10.20.0.0/20 }
   key: { kind: secret, generate: { key: { bytes: 32, encoding: hex } } }
@@ -331,6 +334,15 @@ fn rules_are_edges() {
             }
         }
     }
+}
+
+/// Alarms are told to those who run it, and to nobody else.
+#[test]
+fn admins_are_told_of_alarms() {
+    let (_, shop, _) = shapes().swap_remove(1);
+    let told = shop.graph.resources.values().filter(|resource| resource.kind == "AWS::SNS::Subscription");
+    let addresses: Vec<_> = told.map(|resource| resource.properties.get("Endpoint").unwrap().clone()).collect();
+    assert_eq!(addresses, [Value::text("alice@example.org")]);
 }
 
 /// No right is wider than AWS allows it to be narrow.

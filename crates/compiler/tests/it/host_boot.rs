@@ -5,7 +5,9 @@
 
 mod world;
 
-use crate::aws::{host_files, tabpy, user_data};
+use crate::aws::{host_files, pages, tabpy, user_data};
+use std::collections::BTreeMap;
+use std::path::Path;
 use world::{Machine, World};
 
 const USER: &str = "analyst";
@@ -37,7 +39,7 @@ fn says(machine: &Machine, property: &str) -> String {
 #[test]
 fn tabpy_runs_on_a_host() {
     let text = text();
-    let Some(world) = World::new("tabpy", &host_files(&text)) else { return };
+    let Some(world) = World::new("tabpy", &host_files(&text), ("/info", 401)) else { return };
     let canary = world.password(USER);
     assert!(!text.contains(&canary) && !text.contains("AKID"));
     let mut machine = world.boot(&text);
@@ -46,7 +48,7 @@ fn tabpy_runs_on_a_host() {
     assert!(!journal.contains("NOT SIGNED"), "{journal}");
 
     // From the internet, through the balancer.
-    world.wait_until_balanced();
+    world.wait_until_balanced("/info", 401);
     assert_eq!(world.ask(&["--path-as-is"], "/info"), 401);
     assert_eq!(world.ask(&["--user", &format!("{USER}:wrong")], "/info"), 401);
     assert_eq!(world.ask(&["--user", &format!("{USER}:{canary}")], "/info"), 200);
@@ -59,6 +61,8 @@ fn tabpy_runs_on_a_host() {
     assert!(world.is_closed("10.64.64.10", 22));
     assert!(world.is_closed("10.64.0.10", 80));
 
+    // What the service says is in its log group.
+    world.wait_for_request(&["PutLogEvents signed", "service/i-0123456789abcdef0", "/info"]);
     hardened(&machine);
     no_secret_is_left(&machine, &world, &canary);
 
@@ -123,10 +127,69 @@ fn no_secret_is_left(machine: &Machine, world: &World, password: &str) {
     assert!(world.arguments_seen().iter().any(|line| line.contains("aws-sigv4")), "arguments were looked at");
 }
 
+/// The user data of a service that runs from a folder, with the digest of what is stored.
+fn pages_text(digest: impl FnOnce(&str) -> String) -> String {
+    let deployment = pages();
+    let release = &deployment.releases[0];
+    let text = user_data(&deployment).swap_remove(0).1.replace("the-AWS-Region", "us-west-2");
+    let digest = digest(&format!("the-{}/{}", release.bucket, release.key));
+    text.replace("the-AWS-URLSuffix", "amazonaws.com").replace(release.content.as_str(), &digest)
+}
+
+#[test]
+fn a_source_folder_runs_on_a_host() {
+    let Some(world) = World::new("pages", &BTreeMap::new(), ("/", 200)) else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/host/pages");
+    let mut stored = String::new();
+    let text = pages_text(|key| {
+        stored = key.to_owned();
+        world.store(key, &folder)
+    });
+    // The name of an object has its digest.
+    let digest = text.split("RELEASE_DIGEST=").nth(1).unwrap()[..64].to_owned();
+    let (before, _) = stored.rsplit_once('/').unwrap();
+    world.rename(&stored, &format!("{before}/{digest}.tar.gz"));
+    let mut machine = world.boot(&text);
+    let journal = world.wait_for_signal();
+    assert!(journal.contains("Status=SUCCESS"), "{journal}\n{}", machine.log());
+    assert!(journal.contains("s3 /the-DeploymentReleases/releases/pages/"), "{journal}");
+    assert!(!journal.contains("NOT SIGNED"), "{journal}");
+    world.wait_until_balanced("/", 200);
+    assert_eq!(machine.run("stat -c '%U %a' /opt/landfall/source /opt/landfall/source/serve.py"), "root 755\nroot 644");
+    world.ask(&[], "/a-path-of-its-own");
+    world.wait_for_request(&["PutLogEvents signed", "service/i-0123456789abcdef0", "/a-path-of-its-own"]);
+    // The last words before a start are sent too, and nothing is sent twice.
+    world.ask(&[], "/last-words");
+    machine.reboot();
+    world.wait_for_request(&["PutLogEvents signed", "/last-words"]);
+    world.wait_until_balanced("/", 200);
+    world.ask(&[], "/after");
+    world.wait_for_request(&["PutLogEvents signed", "/after"]);
+    assert_eq!(world.journal().matches("/last-words").count(), 1);
+    assert_eq!(world.journal().matches("s3 /").count(), 1, "fetched once");
+}
+
+#[test]
+fn a_host_refuses_a_source_folder_that_somebody_changed() {
+    let Some(world) = World::new("changed", &BTreeMap::new(), ("/", 200)) else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/host/pages");
+    let wrong = "0".repeat(64);
+    let text = pages_text(|key| {
+        let (before, _) = key.rsplit_once('/').unwrap();
+        world.store(&format!("{before}/{wrong}.tar.gz"), &folder);
+        wrong.clone()
+    });
+    let machine = world.boot(&text);
+    let journal = world.wait_for_signal();
+    assert!(journal.contains("Status=FAILURE") && journal.contains("checksum did NOT match"), "{journal}");
+    assert_eq!(machine.run("ls /opt/landfall/source 2>/dev/null; true"), "");
+    assert_eq!(machine.run("systemctl is-active landfall-pages.service || true"), "inactive");
+}
+
 #[test]
 fn a_host_that_cannot_be_set_up_says_why() {
     let good = text();
-    let Some(world) = World::new("broken", &host_files(&good)) else { return };
+    let Some(world) = World::new("broken", &host_files(&good), ("/info", 401)) else { return };
     let text = good.replace("tabpy==2.16.0\n", "no-such-package==1\n");
     let machine = world.boot(&text);
     let journal = world.wait_for_signal();

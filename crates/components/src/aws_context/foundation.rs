@@ -1,7 +1,7 @@
 //! What a deployment has once, made when the first component needs it: the key and the topic of its alarms.
 
 use super::{AwsContext, list, object};
-use model::cfn::types::{Alarm, Key, KeyAlias, Topic, TopicPolicy};
+use model::cfn::types::{Alarm, Key, KeyAlias, Subscription, Topic, TopicPolicy};
 use model::cfn::{Layer, Ref, Value};
 use model::{ComponentName, ManifestPath};
 
@@ -122,6 +122,11 @@ impl AwsContext<'_> {
             };
             let policy = object! { "Topics": list![&topic], "PolicyDocument": policy };
             cx.add::<TopicPolicy>(Layer::Network, "AlarmsPolicy", &origin, policy);
+            for (name, address) in cx.aws.told.clone() {
+                let at = ManifestPath::root().key("people").key(&name).key("email");
+                let subscription = object! { "TopicArn": &topic, "Protocol": "email", "Endpoint": address };
+                cx.add::<Subscription>(Layer::Network, &format!("alarms-to-{name}"), &at, subscription);
+            }
             cx.output(Layer::Network, "Alarms", "Where alarms are sent; subscribe here", topic.value());
             topic
         });

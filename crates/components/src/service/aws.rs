@@ -80,9 +80,9 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
         layout: &layout,
     };
     let text = cloud_config::user_data(&about, &host_files(&nodes, &host));
-    if text.len() > LARGEST_USER_DATA {
-        let summary =
-            format!("what is written on a host of {name} has {} bytes, AWS takes {LARGEST_USER_DATA}", text.len());
+    let length = cloud_config::filled_length(&text);
+    if length > LARGEST_USER_DATA {
+        let summary = format!("what is written on a host of {name} has {length} bytes, AWS takes {LARGEST_USER_DATA}");
         cx.refuse(
             &AWS005,
             &valid.at.key("files"),
@@ -312,7 +312,7 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
         ),
     ];
     all.extend(files);
-    all.extend(cloud_config::programs(set_up, release.is_some()));
+    all.extend(cloud_config::programs(&set_up, release.is_some()));
     all
 }
 

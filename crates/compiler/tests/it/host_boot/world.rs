@@ -68,7 +68,10 @@ fn parts(files: &BTreeMap<String, String>) -> Option<PathBuf> {
         make("make-root.sh", &[])?;
     }
     // Wheels of other versions than the manifest's are of no use.
-    let wanted = ["requirements.txt", "constraints.txt"].map(|name| (name, &files[&format!("/etc/landfall/{name}")]));
+    let wanted =
+        ["requirements.txt", "constraints.txt"].map(|name| (name, files.get(&format!("/etc/landfall/{name}"))));
+    let [(first, Some(requirements)), (second, Some(constraints))] = wanted else { return Some(folder) };
+    let wanted = [(first, requirements), (second, constraints)];
     let is_wanted = |(name, text): &(&str, &String)| {
         std::fs::read_to_string(folder.join("wheels").join(name)).is_ok_and(|fetched| fetched == **text)
     };
@@ -97,7 +100,8 @@ pub(super) struct World {
 
 impl World {
     /// Makes the namespaces and starts what is in them; `None` where that is not possible, with the reason said.
-    pub(super) fn new(name: &str, files: &BTreeMap<String, String>) -> Option<Self> {
+    /// `healthy` is what the balancer asks for and the status that it expects.
+    pub(super) fn new(name: &str, files: &BTreeMap<String, String>, healthy: (&str, u16)) -> Option<Self> {
         if output(Command::new("id").arg("-u")) != "0" {
             skipped("only root can start a machine in a container");
             return None;
@@ -139,7 +143,7 @@ impl World {
         };
         world.certificates();
         output(Command::new("bash").arg(scripts().join("boot/network.sh")).args(["up", &world.name]));
-        world.start();
+        world.start(healthy);
         world.watch();
         Some(world)
     }
@@ -169,11 +173,11 @@ impl World {
         command
     }
 
-    fn start(&mut self) {
+    fn start(&mut self, (path, status): (&str, u16)) {
         let settings = format!(
             "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
              frontend web\n  bind 10.64.0.10:443 ssl crt {0}/alb.pem ssl-min-ver TLSv1.2\n  default_backend hosts\n\
-             backend hosts\n  option httpchk GET /info\n  http-check expect status 401\n  server host 10.64.64.10:9004 check inter 1s\n",
+             backend hosts\n  option httpchk GET {path}\n  http-check expect status {status}\n  server host 10.64.64.10:9004 check inter 1s\n",
             self.folder.display()
         );
         let file = self.folder.join("haproxy.cfg");
@@ -261,8 +265,29 @@ impl World {
         output(command.arg(format!("https://{DOMAIN}/evaluate"))).replace(' ', "")
     }
 
-    pub(super) fn wait_until_balanced(&self) {
-        wait("the balancer's answer", || (self.ask(&[], "/info") == 401).then_some(()));
+    pub(super) fn wait_until_balanced(&self, path: &str, status: u16) {
+        wait("the balancer's answer", || (self.ask(&[], path) == status).then_some(()));
+    }
+
+    /// Waits until a request was made whose line has all these parts.
+    pub(super) fn wait_for_request(&self, parts: &[&str]) {
+        let has_all = |line: &str| parts.iter().all(|part| line.contains(part));
+        wait(&format!("a request with {parts:?}"), || self.journal().lines().any(has_all).then_some(()));
+    }
+
+    /// Gives an object another name.
+    pub(super) fn rename(&self, from: &str, to: &str) {
+        let objects = self.folder.join("objects");
+        std::fs::rename(objects.join(from), objects.join(to)).unwrap();
+    }
+
+    /// Puts an object into storage; returns the digest of what it holds unpacked.
+    pub(super) fn store(&self, path: &str, folder: &Path) -> String {
+        let object = self.folder.join("objects").join(path);
+        std::fs::create_dir_all(object.parent().unwrap()).unwrap();
+        let pack = "tar --sort=name --mtime=@0 --owner=0 --group=0 -C \"$1\" -cf \"$2.tar\" . && gzip -nc \"$2.tar\" >\"$2\" && sha256sum \"$2.tar\"";
+        let said = output(Command::new("sh").args(["-euc", pack, "pack"]).arg(folder).arg(&object));
+        said[..64].to_owned()
     }
 
     pub(super) fn wait_until_answered(&self, user: &str, password: &str) {

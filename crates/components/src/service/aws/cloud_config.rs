@@ -10,8 +10,10 @@ use flate2::{Compression, GzBuilder};
 use model::yaml::write::{Tree, write};
 use std::io::Write as _;
 
-/// User data of more than this has its larger files compressed: AWS takes 16 KiB.
-const READABLE_BYTES: usize = 12 << 10;
+/// User data of more than this has its largest files compressed: AWS takes 16 KiB.
+const READABLE_BYTES: usize = 14 << 10;
+/// What a name in the text may become: the ARN of a secret.
+const LONGEST_NAME: usize = 120;
 /// Whom the service runs as.
 const USER: &str = "landfall";
 /// Smaller files gain nothing.
@@ -33,7 +35,7 @@ pub(super) enum Content {
 }
 
 /// The programs of every host, and the one that brings a source folder when there is one.
-pub(super) fn programs(set_up: String, has_source: bool) -> Vec<HostFile> {
+pub(super) fn programs(set_up: &str, has_source: bool) -> Vec<HostFile> {
     let program = |name: &str, mode: u32, text: &str| HostFile {
         path: format!("/usr/local/lib/landfall/{name}"),
         mode,
@@ -44,7 +46,7 @@ pub(super) fn programs(set_up: String, has_source: bool) -> Vec<HostFile> {
         program("events.py", 0o644, include_str!("host/events.py")),
         program("fetch-secrets", 0o755, include_str!("host/fetch-secrets.sh")),
         program("send-journal", 0o755, include_str!("host/send-journal.sh")),
-        program("set-up", 0o755, &set_up),
+        program("set-up", 0o755, set_up),
         program("first-boot", 0o755, include_str!("host/first-boot.sh")),
     ];
     if has_source {
@@ -53,13 +55,33 @@ pub(super) fn programs(set_up: String, has_source: bool) -> Vec<HostFile> {
     programs
 }
 
-/// The text of the user data: readable as a whole, or with its larger files compressed when it would be too long.
+/// The text of the user data: readable as far as it may be, with its largest files compressed when it would be too long.
 pub(super) fn user_data(about: &str, files: &[HostFile]) -> String {
-    let readable = written(about, files, false);
-    if readable.len() <= READABLE_BYTES { readable } else { written(about, files, true) }
+    let mut largest: Vec<(usize, &str)> = files
+        .iter()
+        .filter_map(|file| match &file.content {
+            Content::Kept(text) if text.len() > WORTH_COMPRESSING => Some((text.len(), file.path.as_str())),
+            Content::Kept(_) | Content::Filled(_) => None,
+        })
+        .collect();
+    largest.sort_by(|a, b| b.cmp(a));
+    let mut compressed = Vec::new();
+    let mut left = largest.into_iter();
+    loop {
+        let text = written(about, files, &compressed);
+        match left.next() {
+            Some((_, path)) if text.len() > READABLE_BYTES => compressed.push(path),
+            _ => return text,
+        }
+    }
 }
 
-fn written(about: &str, files: &[HostFile], compress: bool) -> String {
+/// How long a text is at most when its names are replaced: none stands for more than an ARN.
+pub(super) fn filled_length(text: &str) -> usize {
+    text.len() + text.matches("${").count() * LONGEST_NAME
+}
+
+fn written(about: &str, files: &[HostFile], compressed: &[&str]) -> String {
     let files = files.iter().map(|file| {
         let mut entries = vec![
             ("path".to_owned(), Tree::text(&file.path)),
@@ -70,7 +92,7 @@ fn written(about: &str, files: &[HostFile], compress: bool) -> String {
             entries.push(("content".to_owned(), Tree::Text(text)));
         };
         match &file.content {
-            Content::Kept(text) if compress && text.len() > WORTH_COMPRESSING => {
+            Content::Kept(text) if compressed.contains(&file.path.as_str()) => {
                 content(Some("gz+b64"), STANDARD.encode(gzip(text)));
             }
             Content::Kept(text) if text.contains("${") || text.contains('\r') => {
