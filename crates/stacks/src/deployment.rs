@@ -1,6 +1,6 @@
 //! A deployment as it is wanted in an account.
 
-use model::cfn::{Layer, ParameterSource, ResourceGraph, StackTemplate, StoredSecret, TemplateSet};
+use model::cfn::{Layer, ParameterSource, Release, ResourceGraph, StackTemplate, StoredSecret, TemplateSet};
 use model::{ComponentName, Digest, ManifestPath};
 
 /// The tag that names the deployment on all that belongs to it.
@@ -29,6 +29,8 @@ pub struct Deployment {
     pub graph: ResourceGraph,
     /// What goes into its secrets.
     pub secrets: Vec<StoredSecret>,
+    /// The folders that its hosts run from.
+    pub releases: Vec<Release>,
     /// What it was made from.
     pub digest: Digest,
 }

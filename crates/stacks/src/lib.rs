@@ -19,6 +19,7 @@ pub mod next;
 mod notice;
 pub mod plan;
 mod preflight;
+mod releases;
 mod secrets;
 mod session;
 pub mod situation;

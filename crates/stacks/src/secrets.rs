@@ -37,8 +37,12 @@ struct Known {
 impl<A: Account> Session<'_, A> {
     /// The layers whose stacks make places for secrets.
     pub(crate) fn secret_layers(&self) -> BTreeSet<Layer> {
-        let resources = &self.deployment.graph.resources;
-        self.deployment.secrets.iter().filter_map(|one| resources.get(&one.logical_id)?.layer).collect()
+        self.layers_of(self.deployment.secrets.iter().map(|one| &one.logical_id))
+    }
+
+    /// The layers in which some resources are.
+    pub(crate) fn layers_of<'r>(&self, logical_ids: impl Iterator<Item = &'r String>) -> BTreeSet<Layer> {
+        logical_ids.filter_map(|id| self.deployment.graph.resources.get(id)?.layer).collect()
     }
 
     /// Whether every place was filled from what is wanted now. Reads no secret and writes nothing.

@@ -4,6 +4,7 @@ use crate::account::Replacement;
 use crate::evidence::Evidence;
 use crate::{Account, Deployment, Notice};
 use engine::ports::Clock;
+use model::cfn::Release;
 use model::process_graph::SecretSource;
 use model::{Fault, FaultKind, NodeId, Secret};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,11 @@ pub trait Sources: Send + Sync {
     /// # Errors
     /// When it is not there, or others can read it.
     fn given(&self, node: &NodeId, source: &SecretSource) -> Result<Secret, Fault>;
+    /// The archive of a folder that hosts run from.
+    ///
+    /// # Errors
+    /// When the folder is not there, or is no longer what the manifest was compiled with.
+    fn release(&self, release: &Release) -> Result<Vec<u8>, Fault>;
     /// Random bytes of the operating system.
     fn random(&self, buffer: &mut [u8]);
 }

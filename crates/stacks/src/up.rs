@@ -62,13 +62,14 @@ pub struct FailedStack {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Stack(Layer),
-    Secrets,
+    /// What goes into places that stacks make: secrets and releases.
+    Contents,
 }
 
 /// How a part ended.
 enum Ended {
     Stack(Box<Result<StackResult, StackFailure>>),
-    Secrets(Result<Vec<String>, Fault>),
+    Contents(Result<Vec<String>, Fault>),
 }
 
 impl<A: Account> Session<'_, A> {
@@ -129,7 +130,7 @@ impl<A: Account> Session<'_, A> {
         let mut finished: BTreeSet<Part> = Layer::ALL
             .into_iter()
             .map(Part::Stack)
-            .chain([Part::Secrets])
+            .chain([Part::Contents])
             .filter(|part| !waiting.contains(part))
             .collect();
         let mut running: FuturesUnordered<BoxFuture<'_, (Part, Ended)>> = FuturesUnordered::new();
@@ -156,7 +157,7 @@ impl<A: Account> Session<'_, A> {
                         report.failed.push(FailedStack { stack: self.name_of(part), fault, causes });
                     }
                 },
-                Ended::Secrets(Ok(put)) => {
+                Ended::Contents(Ok(put)) => {
                     finished.insert(part);
                     let stale = !put.is_empty()
                         && plan.stack(Layer::Service).is_some_and(|stack| stack.action == StackAction::Keep);
@@ -167,7 +168,7 @@ impl<A: Account> Session<'_, A> {
                     }
                     report.secrets = put;
                 }
-                Ended::Secrets(Err(fault)) => {
+                Ended::Contents(Err(fault)) => {
                     report.failed.push(FailedStack { stack: self.name_of(part), fault, causes: Vec::new() });
                 }
             }
@@ -184,21 +185,21 @@ impl<A: Account> Session<'_, A> {
     /// What there is to do.
     fn parts(&self, plan: &AccountPlan) -> Vec<Part> {
         let mut parts: Vec<Part> = plan.stacks.iter().map(|stack| Part::Stack(stack.layer)).collect();
-        if !self.deployment.secrets.is_empty() {
-            parts.push(Part::Secrets);
+        if !self.content_layers().is_empty() {
+            parts.push(Part::Contents);
         }
         parts
     }
 
     /// What must be finished before a part is begun.
     fn before(&self, part: Part) -> BTreeSet<Part> {
-        let secrets = self.secret_layers();
+        let contents = self.content_layers();
         match part {
-            Part::Secrets => secrets.into_iter().map(Part::Stack).collect(),
+            Part::Contents => contents.into_iter().map(Part::Stack).collect(),
             Part::Stack(layer) => {
                 let mut before: BTreeSet<Part> = self.deployment.before(layer).into_iter().map(Part::Stack).collect();
-                if self.deployment.wanted(layer).is_some() && secrets.iter().all(|secret| *secret < layer) {
-                    before.insert(Part::Secrets);
+                if self.deployment.wanted(layer).is_some() && contents.iter().all(|earlier| *earlier < layer) {
+                    before.insert(Part::Contents);
                 }
                 before
             }
@@ -208,14 +209,14 @@ impl<A: Account> Session<'_, A> {
     fn name_of(&self, part: Part) -> String {
         match part {
             Part::Stack(layer) => self.deployment.stack_name(layer),
-            Part::Secrets => format!("the secrets of {}", self.deployment.name),
+            Part::Contents => format!("the secrets and releases of {}", self.deployment.name),
         }
     }
 
     async fn begin(&self, part: Part, plan: &AccountPlan, world: &Mutex<World>) -> (Part, Ended) {
         let now = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let layer = match part {
-            Part::Secrets => return (part, Ended::Secrets(self.fill_secrets(&now).await)),
+            Part::Contents => return (part, Ended::Contents(self.fill(&now).await)),
             Part::Stack(layer) => layer,
         };
         let reviewed = plan.stack(layer);

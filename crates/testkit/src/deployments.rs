@@ -119,6 +119,7 @@ fn lowered(manifest: &str, replaced: &[(&str, &str)]) -> Deployment {
         templates,
         graph: lowered.graph,
         secrets: lowered.secrets,
+        releases: lowered.releases,
         digest: lowered.digest,
     }
 }

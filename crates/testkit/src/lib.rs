@@ -6,8 +6,10 @@ pub mod deployments;
 pub mod emulator;
 pub mod environment;
 pub mod fake_target;
+pub mod types;
 
 pub use account::FakeAccount;
 pub use emulator::Emulator;
 pub use environment::{Output, TestEnvironment, silent};
 pub use fake_target::{FakeTarget, Moment, Thing, World};
+pub use types::Types;

@@ -1,44 +1,22 @@
 //! A hand that drives a deployment in an account in memory: what a command does, without the command.
+#![expect(clippy::unwrap_used, reason = "a part of tests")]
 
 use engine::Holder;
 use engine::ports::Clock;
 use model::process_graph::SecretSource;
 use model::{Fault, NodeId, Secret};
-use stacks::account::Replacement;
 use stacks::plan::AccountPlan;
 use stacks::{
     Account, CallNotice, Calls, Deployment, DownOptions, DownReport, Evidence, LeaseRequest, Notice, Pacer,
-    PlanOptions, Session, Sources, TypeFacts, UpOptions, UpReport,
+    PlanOptions, Session, Sources, UpOptions, UpReport,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testkit::FakeAccount;
+use testkit::{FakeAccount, Types};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// The tables of this project.
-pub(crate) struct Types;
-
-impl TypeFacts for Types {
-    fn is_stateful(&self, kind: &str) -> bool {
-        analysis::resource_types::is_stateful(kind)
-    }
-    fn replaces(&self, kind: &str, property: &str) -> Replacement {
-        match analysis::resource_types::replaces(kind, property) {
-            analysis::resource_types::Replaces::Never => Replacement::False,
-            analysis::resource_types::Replaces::Sometimes => Replacement::Conditional,
-            analysis::resource_types::Replaces::Always => Replacement::True,
-        }
-    }
-    fn seconds(&self, _: &str) -> u32 {
-        60
-    }
-    fn permissions(&self, kinds: &[&str]) -> Vec<String> {
-        analysis::resource_types::permissions(kinds.iter().copied()).into_iter().map(str::to_owned).collect()
-    }
-}
 
 /// What this machine has.
 pub(crate) struct Machine {
@@ -48,6 +26,9 @@ pub(crate) struct Machine {
 impl Sources for Machine {
     fn given(&self, _: &NodeId, _: &SecretSource) -> Result<Secret, Fault> {
         Ok(Secret::new(testkit::deployments::LICENCE))
+    }
+    fn release(&self, release: &model::cfn::Release) -> Result<Vec<u8>, Fault> {
+        Ok(release.folder.clone().into_bytes())
     }
     fn random(&self, buffer: &mut [u8]) {
         for byte in buffer {
@@ -78,6 +59,7 @@ pub(crate) struct Hand {
     pub(crate) allow: Vec<&'static str>,
     /// Whether a holder of the lease is dead.
     pub(crate) holder_is_dead: bool,
+    pacer: Arc<Pacer>,
     machine: Machine,
     time: Time,
     notices: Mutex<Vec<Notice>>,
@@ -102,6 +84,7 @@ impl Hand {
             interrupt: CancellationToken::new(),
             allow: Vec::new(),
             holder_is_dead: false,
+            pacer: Arc::new(Pacer::new(1)),
             machine: Machine { drawn: AtomicU64::new(1000 * HANDS.fetch_add(1, Ordering::Relaxed)) },
             time: Time(Instant::now()),
             notices: Mutex::default(),
@@ -111,13 +94,19 @@ impl Hand {
         }
     }
 
+    /// Shares the pace with others of the same process.
+    pub(crate) fn paced_with(mut self, pacer: &Arc<Pacer>) -> Self {
+        self.pacer = Arc::clone(pacer);
+        self
+    }
+
     /// Does something with a session.
     pub(crate) async fn with<T>(
         &self,
         work: impl AsyncFnOnce(&Session<'_, Calls<'_, FakeAccount>>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let tell_call = |notice| self.call_notices.lock().unwrap().push(notice);
-        let calls = Calls::new(self.account.clone(), Arc::new(Pacer::new(1)), &tell_call);
+        let calls = Calls::new(self.account.clone(), Arc::clone(&self.pacer), &tell_call);
         let tell = |notice| self.notices.lock().unwrap().push(notice);
         let keep = |evidence: &Evidence| {
             self.evidence.lock().unwrap().push(evidence.clone());

@@ -1,7 +1,7 @@
 //! The whole road: up, up again, another manifest, down.
 
 use crate::hand::{Hand, good};
-use testkit::deployments::{shop, tabpy};
+use testkit::deployments::{shop, tabpy, tabpy_with};
 
 #[tokio::test(start_paused = true)]
 async fn up_then_up_again_then_down() {
@@ -29,4 +29,38 @@ async fn up_then_up_again_then_down() {
         assert!(down.is_proved, "{down:?}");
         assert_eq!(hand.account.with(|machine| machine.orphans()), Vec::<String>::new());
     }
+}
+
+/// A hundred stacks, five questions a second.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_account_is_asked_more_slowly_and_all_finish() {
+    let account = crate::hand::prepared();
+    account.limit("cloudformation:DescribeStacks", 5.0);
+    let hands: Vec<Hand> = (0..25)
+        .map(|number| {
+            let deployment = tabpy_with(&[
+                ("name: tabpy\n", &format!("name: tabpy{number}\n")),
+                ("tabpy.example.org", &format!("tabpy{number}.example.org")),
+            ]);
+            Hand::at(account.another(), deployment).paced_with(&hands_pacer())
+        })
+        .collect();
+    let reports = futures_util::future::join_all(hands.iter().map(Hand::up)).await;
+    for report in reports {
+        assert_eq!(good(report).finished.len(), 4);
+    }
+    assert_eq!(account.with(|machine| machine.statuses().len()), 100);
+    let calls: Vec<_> = hands.iter().flat_map(|hand| hand.account.calls()).collect();
+    let asked = calls.iter().filter(|call| call.operation == "cloudformation:DescribeStacks").count();
+    let refused = calls.iter().filter(|call| call.was_throttled).count();
+    println!(
+        "100 stacks, 5 DescribeStacks a second: {} calls, {asked} of them DescribeStacks, {refused} refused",
+        calls.len()
+    );
+    assert!(hands.iter().all(|hand| hand.call_notices().is_empty()));
+}
+
+fn hands_pacer() -> std::sync::Arc<stacks::Pacer> {
+    static PACER: std::sync::OnceLock<std::sync::Arc<stacks::Pacer>> = std::sync::OnceLock::new();
+    std::sync::Arc::clone(PACER.get_or_init(|| std::sync::Arc::new(stacks::Pacer::new(7))))
 }
