@@ -125,6 +125,7 @@ fn wanted(application: &Application, lowered: compiler::AwsDeployment, templates
         templates,
         graph: lowered.graph,
         secrets: lowered.secrets,
+        releases: lowered.releases,
         digest: lowered.digest,
     }
 }

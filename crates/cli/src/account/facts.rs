@@ -2,8 +2,9 @@
 
 use analysis::{duration, resource_types};
 use local_runtime::{Variables, given_secret};
+use model::cfn::Release;
 use model::process_graph::SecretSource;
-use model::{Fault, NodeId, Secret};
+use model::{Fault, FaultKind, NodeId, Secret};
 use stacks::account::Replacement;
 use stacks::{Sources, TypeFacts};
 use std::path::PathBuf;
@@ -43,6 +44,16 @@ pub(crate) struct ThisMachine {
 impl Sources for ThisMachine {
     fn given(&self, node: &NodeId, source: &SecretSource) -> Result<Secret, Fault> {
         given_secret(&self.variables, &self.folder, node, source).map(|(secret, _)| secret)
+    }
+
+    fn release(&self, release: &Release) -> Result<Vec<u8>, Fault> {
+        let folder = self.folder.join(&release.folder);
+        if local_runtime::folder_digest(&folder)? != release.content {
+            let doing = format!("packing {} ({})", release.folder, release.origin);
+            return Err(Fault::new(FaultKind::NeedsPerson, doing, "the folder changed while the command ran")
+                .help("run the command again"));
+        }
+        local_runtime::release(&folder)
     }
 
     fn random(&self, buffer: &mut [u8]) {
