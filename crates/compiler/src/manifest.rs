@@ -99,14 +99,14 @@ pub struct Guarantee {
     /// Connections lead from these alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<Parties>,
-    /// Each of these reaches each thing that `reaches` names; with `through`, over the components named there and not
-    /// past them.
+    /// Each of these reaches each thing that `reaches` names; with `through`, over one of the components named there and
+    /// not past them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Parties>,
     /// What is reached: a component, with `:PORT` for one port; `internet`; a block of addresses; `service:NAME` for a
     /// service of the cloud.
     pub reaches: Parties,
-    /// The components that every path goes through, however many hosts it goes over.
+    /// Every path goes through one of these components, however many hosts it goes over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<Parties>,
 }

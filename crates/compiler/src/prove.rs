@@ -67,7 +67,7 @@ fn edges(deployment: &AwsDeployment) -> Vec<StatedEdge> {
     deployment.stated_ways.iter().map(edge).collect()
 }
 
-/// The blocks of addresses that the manifest speaks about, each a row of the matrix; what is the internet anyway has rows.
+/// The blocks of addresses that the manifest speaks about, each a row of the matrix; the internet has rows anyway.
 fn blocks(application: &Application, deployment: &AwsDeployment) -> Vec<IpNet> {
     let allowed = deployment.stated_ways.iter().filter_map(|way| way.from.parse().ok());
     let named = application.guarantees.iter().flat_map(|guarantee| {
@@ -77,7 +77,7 @@ fn blocks(application: &Application, deployment: &AwsDeployment) -> Vec<IpNet> {
             _ => None,
         })
     });
-    let all: BTreeSet<IpNet> = allowed.chain(named).filter(|block: &IpNet| block.prefix_len() > 0).collect();
+    let all: BTreeSet<IpNet> = allowed.filter(|block: &IpNet| block.prefix_len() > 0).chain(named).collect();
     all.into_iter().collect()
 }
 
@@ -106,11 +106,13 @@ impl Asked {
         for (index, guarantee) in application.guarantees.iter().enumerate() {
             asked.places.push(ManifestPath::root().key("guarantees").index(index));
             let mut judged = GuaranteeReport::new(claim(guarantee));
-            let mut resolve = |parties: &Parties| -> Vec<String> {
+            // Whoever has no address comes from nowhere; that proves of the others what `only` says of all.
+            let is_only = guarantee.only.is_some();
+            let mut resolve = |parties: &Parties, may_be_nowhere: bool| -> Vec<String> {
                 let mut all = Vec::new();
                 for name in parties.names() {
                     let names = resolve(name, application, deployment);
-                    if names.is_empty() {
+                    if names.is_empty() && !may_be_nowhere {
                         judged.leave_open(format!("`{name}` has no address of its own in this environment"));
                     }
                     all.extend(names);
@@ -118,22 +120,18 @@ impl Asked {
                 all
             };
             let who = match (&guarantee.nothing, &guarantee.only, &guarantee.every) {
-                (Some(who), _, _) => Reaches::Nothing(resolve(who)),
-                (_, Some(who), _) => Reaches::Only(resolve(who)),
-                (_, _, Some(who)) => Reaches::Every(resolve(who)),
+                (Some(who), _, _) => Reaches::Nothing(resolve(who, false)),
+                (_, Some(who), _) => Reaches::Only(resolve(who, true)),
+                (_, _, Some(who)) => Reaches::Every(resolve(who, false)),
                 (None, None, None) => Reaches::Nothing(Vec::new()),
             };
-            let reaches = resolve(&guarantee.reaches);
-            let through: Vec<Option<String>> = match &guarantee.through {
-                Some(through) => resolve(through).into_iter().map(Some).collect(),
-                None => vec![None],
-            };
+            let reaches = resolve(&guarantee.reaches, false);
+            let through = guarantee.through.as_ref().map(|through| resolve(through, false)).unwrap_or_default();
+            // A way through nothing that has an address is no way; that was reported.
+            let is_lost = guarantee.through.is_some() && through.is_empty();
             // Of no source, nothing can be claimed; that was reported above.
-            for reaches in reaches.iter().filter(|_| !who.names().is_empty()) {
-                for through in &through {
-                    let guarantee = Guarantee { who: who.clone(), reaches: reaches.clone(), through: through.clone() };
-                    asked.guarantees.push((index, guarantee));
-                }
+            for reaches in reaches.into_iter().filter(|_| !is_lost && (is_only || !who.names().is_empty())) {
+                asked.guarantees.push((index, Guarantee { who: who.clone(), reaches, through: through.clone() }));
             }
             asked.claims.push(judged);
         }
@@ -164,7 +162,11 @@ fn claim(guarantee: &crate::manifest::Guarantee) -> String {
         "nothing" => format!("nothing of {who}"),
         _ => format!("{word} {who}"),
     };
-    let through = guarantee.through.as_ref().map(|through| format!(" through {}", list(through))).unwrap_or_default();
+    let through = guarantee
+        .through
+        .as_ref()
+        .map(|through| format!(" through {}", through.names().join(" or ")))
+        .unwrap_or_default();
     format!("{word} reaches {}{through}", list(&guarantee.reaches))
 }
 

@@ -43,9 +43,9 @@ impl Network {
 
     /// The shortest chain to every component that is reached from a source, not going into `without`.
     #[must_use]
-    pub fn chains(&self, from: &str, without: Option<&str>) -> BTreeMap<String, Chain> {
+    pub fn chains(&self, from: &str, without: &[String]) -> BTreeMap<String, Chain> {
         let Some(start) = self.numbers.get(from) else { return BTreeMap::new() };
-        let without = without.and_then(|name| self.numbers.get(name));
+        let without: Vec<usize> = without.iter().filter_map(|name| self.numbers.get(name).copied()).collect();
         let mut found = BTreeMap::new();
         // Certain ways first, so that a way which is only perhaps open never hides one that is.
         for only_certain in [true, false] {
@@ -54,7 +54,7 @@ impl Network {
             let mut queue = VecDeque::from([*start]);
             while let Some(at) = queue.pop_front() {
                 for (to, column, is_certain) in self.edges.get(&at).into_iter().flatten() {
-                    let is_closed = without == Some(to) || (only_certain && !is_certain) || to == start;
+                    let is_closed = without.contains(to) || (only_certain && !is_certain) || to == start;
                     if is_closed || before.contains_key(to) {
                         continue;
                     }

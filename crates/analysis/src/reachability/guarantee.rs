@@ -1,10 +1,11 @@
 //! Explicit guarantees: who reaches what, asked of the picture itself, for all packets.
 
-use super::chains::Network;
+use super::chains::{Chain, Network};
 use super::intervals::SetAlgebra as _;
 use super::judge::{Destination, Judge, Source};
 use super::packets::AddressSet;
 use super::question::{destinations, every_source, is_same, is_senseless, sources};
+use super::report::ProofReport;
 use super::verdict::{Status, Verdict};
 use serde::Serialize;
 
@@ -29,15 +30,15 @@ impl Reaches {
     }
 }
 
-/// `nothing`/`only`/`every` of some reach something, perhaps through something only.
+/// `nothing`/`only`/`every` of some reach something, perhaps through some only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guarantee {
     /// Sources by name; `internet` means both families.
     pub who: Reaches,
     /// A component, with or without `:port`; `internet`; a block; `service:s3`.
     pub reaches: String,
-    /// Every chain goes through this component.
-    pub through: Option<String>,
+    /// Every chain goes through one of these components; empty when nothing is said of chains.
+    pub through: Vec<String>,
 }
 
 /// Whether a guarantee holds.
@@ -146,7 +147,10 @@ pub fn claim(guarantee: &Guarantee) -> String {
         Reaches::Only(_) => "only",
         Reaches::Every(_) => "every of",
     };
-    let through = guarantee.through.as_ref().map_or(String::new(), |through| format!(" through {through} only"));
+    let through = match guarantee.through.as_slice() {
+        [] => String::new(),
+        all => format!(" through {} only", all.join(", ")),
+    };
     format!("{word} {} reaches {}{through}", guarantee.who.names().join(", "), guarantee.reaches)
 }
 
@@ -165,7 +169,7 @@ pub fn judge(judge: &Judge<'_>, blocks: &[ipnet::IpNet], guarantee: &Guarantee) 
         let text = format!("there is no destination {}", guarantee.reaches);
         judged.worsen(Outcome::Unknown, ("", &guarantee.reaches), text, None);
     }
-    if guarantee.through.is_some() {
+    if !guarantee.through.is_empty() {
         // Chains are judged when all pairs are known.
         return judged;
     }
@@ -230,7 +234,13 @@ fn every(judge: &Judge<'_>, name: &str, targets: &[(String, Destination)], judge
 }
 
 /// Judges the chains of a guarantee with `through`.
-pub(super) fn judge_through(network: &Network, guarantee: &Guarantee, through: &str, judged: &mut GuaranteeReport) {
+pub(super) fn judge_through(
+    report: &ProofReport,
+    network: &Network,
+    guarantee: &Guarantee,
+    judged: &mut GuaranteeReport,
+) {
+    let through = guarantee.through.join(", ");
     let component = guarantee.reaches.split(':').next().unwrap_or_default();
     for name in guarantee.who.names() {
         let rows: Vec<String> = if name == "internet" {
@@ -240,16 +250,34 @@ pub(super) fn judge_through(network: &Network, guarantee: &Guarantee, through: &
         };
         let mut is_reached = false;
         for row in rows {
-            if let Some(chain) = network.chains(&row, Some(through)).get(component) {
+            if let Some(chain) = network.chains(&row, &guarantee.through).get(component) {
                 let text = format!("{row} -> {} goes past {through}", chain.steps.join(" -> "));
                 let outcome = if chain.is_certain { Outcome::Violated } else { Outcome::Unknown };
-                judged.worsen(outcome, (&row, chain.steps.last().map_or("", String::as_str)), text, None);
+                let last = chain.steps.last().map_or("", String::as_str);
+                judged.worsen(outcome, (&row, last), text, path(report, chain));
             }
-            is_reached |= network.chains(&row, None).get(component).is_some_and(|chain| chain.is_certain);
+            is_reached |= network.chains(&row, &[]).get(component).is_some_and(|chain| chain.is_certain);
         }
         if !is_reached {
             let text = format!("{name} is not proved to reach {component} at all");
             judged.worsen(Outcome::Unknown, (name, component), text, None);
         }
     }
+}
+
+/// The hops of a chain, step after step; none in large matrices, whose cells have no reasons.
+fn path(report: &ProofReport, chain: &Chain) -> Option<Verdict> {
+    let mut verdict = Verdict::bare(if chain.is_certain { Status::Reachable } else { Status::Unknown });
+    let mut from = chain.from.as_str();
+    for step in &chain.steps {
+        let cell = report
+            .cells
+            .iter()
+            .find(|cell| report.sources[cell.source] == from && report.destinations[cell.destination].name == *step)?;
+        let part = cell.verdict.as_ref()?;
+        verdict.hops.extend(part.hops.iter().cloned());
+        verdict.whys.extend(part.whys.iter().cloned());
+        from = report.destinations[cell.destination].component.as_deref()?;
+    }
+    Some(verdict)
 }

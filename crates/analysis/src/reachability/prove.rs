@@ -396,12 +396,13 @@ impl Proof {
         self.report.hints.dedup();
         let network = self.network();
         self.chains(&network);
-        self.report.guarantees = std::mem::take(&mut self.judged);
-        for (guarantee, judged) in options.guarantees.iter().zip(&mut self.report.guarantees) {
-            if let Some(through) = &guarantee.through {
-                guarantee::judge_through(&network, guarantee, through, judged);
+        let mut judged = std::mem::take(&mut self.judged);
+        for (guarantee, judged) in options.guarantees.iter().zip(&mut judged) {
+            if !guarantee.through.is_empty() {
+                guarantee::judge_through(&self.report, &network, guarantee, judged);
             }
         }
+        self.report.guarantees = judged;
         for judged in &mut self.report.guarantees {
             if !self.report.all_scenarios_examined && judged.outcome == Outcome::Holds {
                 let text = "not every combination of conditions was examined".to_owned();
@@ -451,7 +452,7 @@ impl Proof {
             .cloned()
             .collect();
         for name in outside {
-            let chains = network.chains(&name, None);
+            let chains = network.chains(&name, &[]);
             self.report.chains.extend(chains.into_values().filter(|chain| chain.steps.len() > 1));
         }
     }

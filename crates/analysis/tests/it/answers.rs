@@ -95,7 +95,7 @@ fn guarantees_hold_or_show_what_breaks_them() {
     let guarantee = |who, reaches: &str, through: Option<&str>| Guarantee {
         who,
         reaches: reaches.to_owned(),
-        through: through.map(str::to_owned),
+        through: through.map(str::to_owned).into_iter().collect(),
     };
     let judged = |text: &str, guarantee: Guarantee| {
         let options = Options { guarantees: vec![guarantee], ..Options::default() };
