@@ -131,18 +131,6 @@ fn has_neighbours(world: &World, balancer: &Host) -> bool {
         && (world.transit.contains(&vpc) || world.peerings.iter().any(|(one, other)| *one == vpc || *other == vpc))
 }
 
-/// Roads that the analysis does not know yet: IPv6 from VPC to VPC over the internet or a transit gateway, and
-/// one way over a peering connection and the other over a transit gateway.
-pub(crate) fn is_beyond(world: &World, from: &Host, to: &Host) -> bool {
-    let vpc = |host: &Host| world.subnets[host.subnets[0]].vpc;
-    let (one, other) = (vpc(from), vpc(to));
-    let has_v6 = |host: &Host| world.ends(host).any(|end| world.has_v6(end));
-    let is_peered = world.peerings.iter().any(|pair| *pair == (one, other) || *pair == (other, one));
-    one != other
-        && ((has_v6(from) && has_v6(to))
-            || (is_peered && world.transit.contains(&one) && world.transit.contains(&other)))
-}
-
 /// Every question about a world, with the answer of the walker.
 pub(crate) fn cases(world: &World) -> Vec<Case> {
     let mut cases = Vec::new();
@@ -157,9 +145,6 @@ pub(crate) fn cases(world: &World) -> Vec<Case> {
             }
             add(From::Office, Expected::Exactly(from_internet(world, &office, host, asked)));
             for (other, from) in world.hosts.iter().enumerate().filter(|(other, _)| *other != number) {
-                if is_beyond(world, from, host) {
-                    continue;
-                }
                 // Neighbours' clients come with addresses that the template need not say.
                 if keeps_client(from, number, asked) && has_neighbours(world, from) {
                     continue;
@@ -316,6 +301,37 @@ fn verdicts_agree_with_the_walker() {
         panic!("{why}");
     }
     assert!(compared.get() > worlds() as usize * 20, "only {} verdicts", compared.get());
+}
+
+/// A walker that takes no notice of network ACLs is wrong, and the world that shows it is a small one.
+#[test]
+fn a_mistake_is_shown_by_a_small_world() {
+    let config = ProptestConfig {
+        cases: 2000,
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let rng = proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
+    let result = runner.run(&world(Gaps(0.0)), |world| {
+        let mut forgetful = world.clone();
+        for subnet in &mut forgetful.subnets {
+            subnet.acl = None;
+        }
+        let picture = picture(&world.template());
+        let atlas = Atlas::new(&picture);
+        let judge = Judge::new(&atlas);
+        for case in cases(&forgetful) {
+            let (source, destination) = question(&world, &picture, &case);
+            check(&forgetful, &case, &judge.verdict(&source, &destination))?;
+        }
+        Ok(())
+    });
+    let Err(proptest::test_runner::TestError::Fail(_, smallest)) = result else { panic!("it was not noticed") };
+    let text = smallest.template();
+    println!("{text}");
+    assert!(text.lines().count() <= 16, "{text}");
 }
 
 /// What is not known makes a verdict unknown, or the verdict holds whatever it turns out to be.

@@ -6,7 +6,7 @@
 mod lab;
 mod rules;
 
-use crate::agreement::{is_beyond, picture};
+use crate::agreement::picture;
 use crate::walker::{Found, Kind, Packet, Target, World};
 use crate::worlds::{Gaps, world};
 use analysis::reachability::Status;
@@ -155,10 +155,7 @@ impl Questions<'_> {
 
     fn ask_between(&mut self, from: usize, to: usize, port: u16) {
         let world = self.world;
-        let mut status = self.verdict(Party::Host(from), Party::Host(to), port);
-        if is_beyond(world, &world.hosts[from], &world.hosts[to]) {
-            status = Status::Partly;
-        }
+        let status = self.verdict(Party::Host(from), Party::Host(to), port);
         let (first, second) = (end(&world.hosts[from]), end(&world.hosts[to]));
         for source in addresses(world, from) {
             for goal in addresses(world, to).into_iter().filter(|goal| goal.is_ipv4() == source.is_ipv4()) {
