@@ -44,11 +44,22 @@ type Hook = Box<dyn FnOnce(&mut Machine) + Send>;
 struct Shared {
     machine: Mutex<Machine>,
     begun: Instant,
+    /// What its clock showed when it began.
+    offset: u64,
     region: String,
     /// Virtual milliseconds for each real one.
     speed: u32,
     rates: Mutex<BTreeMap<String, Bucket>>,
     hooks: Mutex<Vec<(usize, Hook)>>,
+}
+
+/// An account whose clock stands still.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    machine: Machine,
+    at: u64,
+    region: String,
+    speed: u32,
 }
 
 /// A client of an account in memory. Clones are the same client; [`FakeAccount::another`] is another one of the same account.
@@ -89,6 +100,7 @@ impl FakeAccount {
             shared: Arc::new(Shared {
                 machine: Mutex::new(Machine::new(account, region)),
                 begun: Instant::now(),
+                offset: 0,
                 region: region.to_owned(),
                 speed: speed.max(1),
                 rates: Mutex::default(),
@@ -105,9 +117,53 @@ impl FakeAccount {
         Self { shared: Arc::clone(&self.shared), faults: Arc::default(), killed: Arc::default() }
     }
 
+    /// The account as it is now, its clock standing still.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let at = self.now();
+        let machine = self.with(|machine| machine.clone());
+        Snapshot { machine, at, region: self.shared.region.clone(), speed: self.shared.speed }
+    }
+
+    /// An account that goes on from a snapshot.
+    #[must_use]
+    pub fn from_snapshot(snapshot: &Snapshot) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                machine: Mutex::new(snapshot.machine.clone()),
+                begun: Instant::now(),
+                offset: snapshot.at,
+                region: snapshot.region.clone(),
+                speed: snapshot.speed,
+                rates: Mutex::default(),
+                hooks: Mutex::default(),
+            }),
+            faults: Arc::default(),
+            killed: Arc::default(),
+        }
+    }
+
+    /// Keeps a snapshot before and after each of this client's calls with these numbers: where a client that dies there leaves the
+    /// account.
+    pub fn record(&self, calls: std::ops::Range<usize>) {
+        locked(&self.faults).recorded = calls;
+    }
+
+    /// The snapshots that were kept: the number of the call, and whether its work had been done.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<(usize, bool, Snapshot)> {
+        std::mem::take(&mut locked(&self.faults).snapshots)
+    }
+
+    /// The account's time, RFC 3339.
+    #[must_use]
+    pub fn time(&self) -> String {
+        time(self.now())
+    }
+
     fn now(&self) -> u64 {
         let passed = self.shared.begun.elapsed() * self.shared.speed;
-        u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+        self.shared.offset + u64::try_from(passed.as_millis()).unwrap_or(u64::MAX / 2)
     }
 
     /// Looks at the account, or changes it behind everybody's back, as it is now.
@@ -207,7 +263,16 @@ impl FakeAccount {
                 ),
             });
         }
+        let is_recorded = locked(&self.faults).recorded.contains(&number);
+        let keep = |is_done: bool| {
+            if is_recorded {
+                let snapshot = self.snapshot();
+                locked(&self.faults).snapshots.push((number, is_done, snapshot));
+            }
+        };
+        keep(false);
         let mut answer = self.with(&work);
+        keep(true);
         match fault {
             Some(Fault::Twice) => drop(self.with(&work)),
             Some(Fault::AnsweredTwice) => answer = self.with(&work),

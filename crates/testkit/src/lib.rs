@@ -5,11 +5,13 @@ pub mod account;
 pub mod deployments;
 pub mod emulator;
 pub mod environment;
+mod facts;
 pub mod fake_target;
 pub mod types;
 
 pub use account::FakeAccount;
 pub use emulator::Emulator;
 pub use environment::{Output, TestEnvironment, silent};
+pub use facts::Facts;
 pub use fake_target::{FakeTarget, Moment, Thing, World};
 pub use types::Types;

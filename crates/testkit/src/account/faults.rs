@@ -37,6 +37,8 @@ pub(super) struct Faults {
     /// By the number of the call, from 1.
     pub planned: BTreeMap<usize, Fault>,
     pub calls: Vec<Call>,
+    pub recorded: Range<usize>,
+    pub snapshots: Vec<(usize, bool, super::Snapshot)>,
     pub is_expired: bool,
     pub is_killed: bool,
     /// When there is no network: milliseconds of the account's clock.

@@ -60,7 +60,7 @@ pub struct Zone {
 }
 
 /// The account: what exists, and who does what to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Machine {
     /// Its number.
     pub account: String,
@@ -350,20 +350,20 @@ impl Machine {
     /// Everything that there is, without what differs between two accounts that are equal: ids, times, values of secrets.
     #[must_use]
     pub fn shape(&self) -> Vec<String> {
-        let names: BTreeMap<&str, String> =
-            self.things.values().map(|thing| (thing.physical_id.as_str(), self.named(thing))).collect();
-        let mut shape: Vec<String> = Vec::new();
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
         for thing in self.things.values() {
-            let mut properties = thing.properties.to_string();
-            for (id, name) in &names {
-                properties = properties.replace(id, name);
-            }
-            for (name, value) in &thing.attributes {
+            names.insert(thing.physical_id.clone(), self.named(thing));
+            for (attribute, value) in &thing.attributes {
                 let value = as_text(value);
-                if name != "LatestVersionNumber" && value.len() > 8 {
-                    properties = properties.replace(&value, &format!("<{name} of {}>", self.named(thing)));
+                // Short ones, as version numbers, would be found everywhere.
+                if value.len() > 8 {
+                    names.entry(value).or_insert_with(|| format!("<{attribute} of {}>", self.named(thing)));
                 }
             }
+        }
+        let mut shape: Vec<String> = Vec::new();
+        for thing in self.things.values() {
+            let properties = shown(&thing.properties, &names);
             let content = match &thing.content {
                 Content::Secret(versions) => format!(" has value: {}", !versions.is_empty()),
                 Content::Bucket(objects) => format!(" has objects: {:?}", objects.keys().collect::<Vec<_>>()),
@@ -424,6 +424,26 @@ impl Machine {
         }
         text.push_str(&format!("{:?}", self.entries.keys()));
         text
+    }
+}
+
+/// Properties with names in place of ids. Of long texts (what hosts are set up with) only how long they are.
+fn shown(value: &Json, names: &BTreeMap<String, String>) -> String {
+    const LONG: usize = 2000;
+    match value {
+        Json::String(text) if text.len() > LONG => format!("<{} characters>", text.len()),
+        Json::String(text) => names.get(text).cloned().unwrap_or_else(|| {
+            let found = names.iter().rev().filter(|(id, _)| text.contains(id.as_str()));
+            found.fold(text.clone(), |text, (id, name)| text.replace(id.as_str(), name))
+        }),
+        Json::Array(items) => {
+            format!("[{}]", items.iter().map(|item| shown(item, names)).collect::<Vec<_>>().join(", "))
+        }
+        Json::Object(entries) => {
+            let entry = |(key, value): (&String, &Json)| format!("{key}: {}", shown(value, names));
+            format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

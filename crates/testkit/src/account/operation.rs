@@ -50,7 +50,7 @@ pub(super) struct Task {
 }
 
 /// An operation on a stack.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Operation {
     pub doing: Doing,
     pub token: Option<String>,

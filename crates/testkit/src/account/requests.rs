@@ -161,8 +161,12 @@ impl Machine {
                 ));
             }
         }
-        let wanted =
-            Wanted { template: Arc::new(template), parameters, resolved, tags: request.tags.iter().cloned().collect() };
+        let wanted = Wanted {
+            template: Arc::clone(&template),
+            parameters,
+            resolved,
+            tags: request.tags.iter().cloned().collect(),
+        };
         let (changes, has_other_changes) = match problem {
             Some(_) => (Vec::new(), false),
             None => match self.foresee(at, &wanted) {

@@ -6,7 +6,7 @@ use model::cfn::ResourceGraph;
 use serde_json::Value as Json;
 use stacks::account::{ChangeSet, Stack, StackEvent, StackResource, StackStatus};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A template that was read.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub(super) struct Proposed {
 }
 
 /// A stack.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct StackRecord {
     pub id: String,
     pub name: String,
@@ -142,8 +142,20 @@ impl StackRecord {
     }
 }
 
-/// Reads a template with what CloudFormation checks before it begins.
-pub(super) fn read(text: &str) -> Result<ReadTemplate, String> {
+/// Reads a template with what CloudFormation checks before it begins. A text is read once: suites hand over the same ones by the
+/// thousand.
+pub(super) fn read(text: &str) -> Result<Arc<ReadTemplate>, String> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<ReadTemplate>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(template) = known().get(text) {
+        return Ok(Arc::clone(template));
+    }
+    let template = Arc::new(read_anew(text)?);
+    known().insert(text.to_owned(), Arc::clone(&template));
+    Ok(template)
+}
+
+fn read_anew(text: &str) -> Result<ReadTemplate, String> {
     let mut findings = model::Findings::new();
     let template = model::cfn::read("template", text, &mut findings)
         .ok_or_else(|| "Template format error: At least one Resources member must be defined.".to_owned())?;
