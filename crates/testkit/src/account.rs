@@ -11,6 +11,7 @@ mod drift;
 mod evaluate;
 mod faults;
 mod hosts;
+mod http;
 mod machine;
 mod make;
 mod operation;
@@ -23,6 +24,7 @@ mod task;
 mod thing;
 
 pub use faults::{Call, Fault};
+pub use http::Endpoint;
 pub use machine::{Boot, Deed, Failure, Machine, Zone};
 pub use thing::{Content, Maker, Thing};
 

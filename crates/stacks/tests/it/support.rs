@@ -126,7 +126,7 @@ impl Person {
             self.plans.lock().unwrap().push(plan.clone());
             let is_dead = |_: &Holder| self.others_are_dead;
             let lease = LeaseRequest { holder: self.holder("up"), wait: self.wait, is_dead: &is_dead };
-            let report = session.up(&plan, &world, &caller, &UpOptions { lease, timeout: None }).await?;
+            let report = session.up(&plan, &world, &caller, &UpOptions { lease, timeout: None, check_secrets: true }).await?;
             match report.fault() {
                 Some(fault) => Err(fault.clone()),
                 None => Ok(report),

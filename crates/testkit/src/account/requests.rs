@@ -250,6 +250,12 @@ impl Machine {
         }
     }
 
+    /// The id of the stack of a change set that is named by its id.
+    pub(super) fn stack_of_change_set(&self, id: &str) -> Option<String> {
+        let holds = |stack: &&StackRecord| stack.change_sets.values().any(|it| it.set.id == id);
+        self.stacks.iter().find(holds).map(|stack| stack.id.clone())
+    }
+
     /// The index of a change set's stack and its name.
     fn proposed(&self, stack: &str, name_or_id: &str) -> Option<(usize, String)> {
         let at = self.find(stack)?;
