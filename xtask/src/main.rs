@@ -28,7 +28,7 @@ cargo xtask <task>
   generate [--check]  write what is made from the code (or say what is stale): docs/reference/, the pure crates' clippy.toml
   documents           run every command that README.md and docs/ show
   bench [SECTION...] [--cold] [--peers DIR]
-                      measure time, processor and memory; sections: check, up, edge, build
+                      measure time, processor and memory; sections: check, proof, up, edge, build
   fuzz [SECONDS]      feed the parsers of manifests and templates with what nobody would write, with the nightly compiler
   layers              compare the crates' edges with the table in docs/architecture.md
   dependencies        licences and forbidden crates of Cargo.lock

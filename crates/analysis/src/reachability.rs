@@ -6,8 +6,8 @@
 
 mod between;
 pub mod bounded;
-mod candidates;
 pub mod chains;
+mod classes;
 mod explain;
 pub mod guarantee;
 pub mod hints;

@@ -5,6 +5,7 @@ mod build;
 mod edge;
 mod measure;
 mod offline;
+mod proof;
 mod running;
 mod table;
 
@@ -44,7 +45,7 @@ impl Wish {
     }
 }
 
-const SECTIONS: [&str; 4] = ["check", "up", "edge", "build"];
+const SECTIONS: [&str; 5] = ["check", "proof", "up", "edge", "build"];
 
 /// What was found, and what could not be.
 #[derive(Default)]
@@ -77,6 +78,10 @@ pub(crate) fn run(words: &[&str]) -> Result {
     if wish.wants("check") {
         println!("check");
         offline::measure(&sandbox, wish.peers.as_deref(), &mut report)?;
+    }
+    if wish.wants("proof") {
+        println!("proof");
+        proof::measure(&target, &mut report)?;
     }
     if wish.wants("up") {
         println!("up");

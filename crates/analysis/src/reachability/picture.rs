@@ -360,6 +360,8 @@ pub struct Picture {
     pub gateway_endpoints: Vec<GatewayEndpoint>,
     /// Interface endpoints: component name to service and to what its policy lets through.
     pub interface_endpoints: BTreeMap<String, (String, Policy)>,
+    /// Components by name, those of an alias behind those of a logical id; made once all are there.
+    pub(in crate::reachability) names: std::collections::HashMap<String, usize>,
     /// Why the whole picture may be different: macros, resources that could not be read.
     pub unknown: Whys,
     /// What was not understood and may matter, for people.
@@ -370,9 +372,25 @@ impl Picture {
     /// The component with this logical id or alias.
     #[must_use]
     pub fn component(&self, name: &str) -> Option<usize> {
+        if !self.names.is_empty() {
+            return self.names.get(name).copied();
+        }
         self.components.iter().position(|component| component.place.id == name).or_else(|| {
             self.components.iter().position(|component| component.aliases.iter().any(|alias| alias == name))
         })
+    }
+
+    /// Makes names found at once; while components are still added they are looked for.
+    pub(in crate::reachability) fn index(&mut self) {
+        self.names.clear();
+        for (index, component) in self.components.iter().enumerate() {
+            self.names.entry(component.place.id.clone()).or_insert(index);
+        }
+        for (index, component) in self.components.iter().enumerate() {
+            for alias in &component.aliases {
+                self.names.entry(alias.clone()).or_insert(index);
+            }
+        }
     }
 
     /// The addresses that an interface may have in a family, and why they are not exactly known.

@@ -1,8 +1,8 @@
 //! The whole proof: a template in, a report out.
 
 use super::bounded::why;
-use super::candidates::Candidates;
 use super::chains::Network;
+use super::classes::Classes;
 use super::guarantee::{self, Guarantee, GuaranteeReport, Outcome};
 use super::hints;
 use super::judge::{Destination, Judge, Source};
@@ -136,9 +136,11 @@ pub fn prove_graph(graph: &ResourceGraph, file: &str, options: &Options) -> Resu
     Ok(proof.finish(options))
 }
 
-/// The answer for a pair in one scenario.
+/// The answer for a pair in one scenario; there may be millions.
 struct Found {
-    scenario: usize,
+    row: u32,
+    column: u32,
+    scenario: u32,
     status: Status,
     verdict: Option<Box<Verdict>>,
 }
@@ -148,8 +150,10 @@ struct Proof {
     report: ProofReport,
     rows: BTreeMap<String, usize>,
     columns: BTreeMap<String, usize>,
-    /// By row and column: the answers by scenario.
-    cells: BTreeMap<(usize, usize), Vec<Found>>,
+    /// The answers, those of one scenario after those of another.
+    cells: Vec<Found>,
+    /// Where those of the scenario begin that was looked at last.
+    newest: usize,
     /// For each row and column in how many scenarios it is there.
     present: BTreeMap<(bool, usize), BTreeSet<usize>>,
     answers: BTreeMap<(String, String), Vec<(String, Verdict)>>,
@@ -183,7 +187,8 @@ impl Proof {
             },
             rows: BTreeMap::new(),
             columns: BTreeMap::new(),
-            cells: BTreeMap::new(),
+            cells: Vec::new(),
+            newest: 0,
             present: BTreeMap::new(),
             answers: BTreeMap::new(),
             relays: BTreeMap::new(),
@@ -264,28 +269,45 @@ impl Proof {
         self.report.is_sparse |= !is_small;
         let rows: Vec<usize> = sources.iter().map(|(name, _)| self.row(name.clone())).collect();
         let columns: Vec<usize> = destinations.iter().map(|(column, _)| self.column(column.clone())).collect();
-        let candidates = Candidates::new(picture);
-        let outside = sources.iter().take_while(|(_, source)| !matches!(source, Source::Component(_))).count();
-        for ((_, to), column) in destinations.iter().zip(&columns) {
-            let known = match to {
-                Destination::Port { component, .. } if !is_small => candidates.of(picture, *component),
-                _ => None,
-            };
-            // Everyone else is stopped by the groups; the components are the last rows.
-            let asked: Vec<usize> = match known {
-                Some(components) => (0..outside).chain(components.into_iter().map(|index| outside + index)).collect(),
-                None => (0..sources.len()).collect(),
-            };
-            for position in asked {
-                let (from, row) = (&sources[position].1, rows[position]);
-                if is_senseless(from, to) || is_one_host(picture, from, to) {
-                    continue;
+        self.newest = self.cells.len();
+        let mut found = |row: usize, column: usize, status, verdict| {
+            let number = |index| u32::try_from(index).unwrap_or(u32::MAX);
+            let (row, column, scenario) = (number(row), number(column), number(self.scenario));
+            self.cells.push(Found { row, column, scenario, status, verdict });
+        };
+        if is_small {
+            for ((_, to), column) in destinations.iter().zip(&columns) {
+                for ((_, from), row) in sources.iter().zip(&rows) {
+                    if !is_senseless(from, to) && !is_one_host(picture, from, to) {
+                        let verdict = Box::new(judge.verdict(from, to));
+                        found(*row, *column, verdict.status, Some(verdict));
+                    }
                 }
-                let verdict = is_small.then(|| Box::new(judge.verdict(from, to)));
-                let status = verdict.as_ref().map_or_else(|| judge.status(from, to), |verdict| verdict.status);
-                if is_small || status != Status::Unreachable {
-                    let found = Found { scenario: self.scenario, status, verdict };
-                    self.cells.entry((row, *column)).or_default().push(found);
+            }
+        } else {
+            // The components are the last rows.
+            let outside = sources.iter().take_while(|(_, source)| !matches!(source, Source::Component(_))).count();
+            let classes = Classes::new(judge.atlas);
+            for ((_, to), column) in destinations.iter().zip(&columns) {
+                let special = classes.special(picture, to);
+                let asked = (0..outside).chain(special.iter().map(|index| outside + index));
+                for position in asked {
+                    let from = &sources[position].1;
+                    if is_senseless(from, to) || is_one_host(picture, from, to) {
+                        continue;
+                    }
+                    let status = judge.status(from, to);
+                    if status != Status::Unreachable {
+                        found(rows[position], *column, status, None);
+                    }
+                }
+                for members in &classes.members {
+                    let mut ordinary = members.iter().filter(|index| !special.contains(index)).peekable();
+                    let Some(first) = ordinary.peek() else { continue };
+                    let status = judge.status(&sources[outside + **first].1, to);
+                    if status != Status::Unreachable {
+                        ordinary.for_each(|index| found(rows[outside + index], *column, status, None));
+                    }
                 }
             }
         }
@@ -307,12 +329,10 @@ impl Proof {
             let destinations: BTreeMap<String, Destination> =
                 every_destination(picture).into_iter().map(|(column, to)| (column.name, to)).collect();
             // The matrix of this scenario was made just before.
-            let scenario = self.scenario - 1;
-            let is_open = |found: &Found| found.scenario == scenario && found.status != Status::Unreachable;
-            let open = self.cells.iter().filter(|(_, all)| all.iter().any(is_open));
-            let open = open.filter_map(|((row, column), _)| {
-                let from_name = self.report.sources[*row].as_str();
-                let to_name = self.report.destinations[*column].name.as_str();
+            let open = self.cells[self.newest..].iter().filter(|found| found.status != Status::Unreachable);
+            let open = open.filter_map(|found| {
+                let from_name = self.report.sources[found.row as usize].as_str();
+                let to_name = self.report.destinations[found.column as usize].name.as_str();
                 let (from, to) = (sources.get(from_name)?, destinations.get(to_name)?);
                 Some(OpenPair { from_name, from, to_name, to })
             });
@@ -355,32 +375,28 @@ impl Proof {
                 self.report.answers.push(Answer { from, to, verdict });
             }
         }
-        for ((source, destination), parts) in std::mem::take(&mut self.cells) {
-            let (rows, columns) = (&self.present[&(true, source)], &self.present[&(false, destination)]);
-            let in_all = rows.intersection(columns).count();
-            // Large matrices have no cells for scenarios in which the pair is unreachable.
-            let mut statuses: Vec<Status> = parts.iter().map(|found| found.status).collect();
-            statuses.resize(in_all.max(statuses.len()), Status::Unreachable);
-            let whens = &self.report.scenarios;
-            let verdicts: Option<Vec<(String, Verdict)>> = parts
-                .into_iter()
-                .map(|found| {
-                    let when = whens.get(found.scenario).map(|scenario| shortened(&scenario.when)).unwrap_or_default();
-                    Some((when_text(&when), *found.verdict?))
-                })
-                .collect();
-            let verdict = verdicts
-                .filter(|verdicts| verdicts.len() == statuses.len())
-                .and_then(every)
-                .map(|verdict| Box::new(self.limited(verdict)));
-            let Some(mut status) = verdict.as_ref().map(|verdict| verdict.status).or_else(|| every_status(&statuses))
-            else {
-                continue;
+        let mut cells = std::mem::take(&mut self.cells);
+        cells.sort_unstable_by_key(|found| (found.row, found.column, found.scenario));
+        self.report.cells.reserve_exact(cells.len());
+        if self.scenario <= 1 && self.report.all_scenarios_examined {
+            let only = |found: Found| Cell {
+                source: found.row as usize,
+                destination: found.column as usize,
+                status: found.status,
+                verdict: found.verdict,
             };
-            if status == Status::Unreachable && !self.report.all_scenarios_examined {
-                status = Status::Unknown;
+            self.report.cells.extend(cells.into_iter().map(only));
+        } else {
+            let mut cells = cells.into_iter().peekable();
+            while let Some(first) = cells.next() {
+                let pair = (first.row, first.column);
+                let mut parts = vec![first];
+                while let Some(next) = cells.next_if(|next| (next.row, next.column) == pair) {
+                    parts.push(next);
+                }
+                let cell = self.cell(parts);
+                self.report.cells.extend(cell);
             }
-            self.report.cells.push(Cell { source, destination, status, verdict });
         }
         if !self.report.all_scenarios_examined {
             self.report.notes.push(format!(
@@ -413,16 +429,60 @@ impl Proof {
         self.report
     }
 
+    /// What the answers of all scenarios for a pair come to.
+    fn cell(&self, parts: Vec<Found>) -> Option<Cell> {
+        let (source, destination) = (parts.first()?.row as usize, parts.first()?.column as usize);
+        let (rows, columns) = (&self.present[&(true, source)], &self.present[&(false, destination)]);
+        let in_all = rows.intersection(columns).count();
+        // Large matrices have no cells for scenarios in which the pair is unreachable.
+        let mut statuses: Vec<Status> = parts.iter().map(|found| found.status).collect();
+        statuses.resize(in_all.max(statuses.len()), Status::Unreachable);
+        let whens = &self.report.scenarios;
+        let verdicts: Option<Vec<(String, Verdict)>> = parts
+            .into_iter()
+            .map(|found| {
+                let scenario = whens.get(found.scenario as usize);
+                let when = scenario.map(|scenario| shortened(&scenario.when)).unwrap_or_default();
+                Some((when_text(&when), *found.verdict?))
+            })
+            .collect();
+        let verdict = verdicts
+            .filter(|verdicts| verdicts.len() == statuses.len())
+            .and_then(every)
+            .map(|verdict| Box::new(self.limited(verdict)));
+        let mut status = verdict.as_ref().map(|verdict| verdict.status).or_else(|| every_status(&statuses))?;
+        if status == Status::Unreachable && !self.report.all_scenarios_examined {
+            status = Status::Unknown;
+        }
+        Some(Cell { source, destination, status, verdict })
+    }
+
     fn network(&self) -> Network {
         let mut network = Network::default();
-        for cell in &self.report.cells {
-            if cell.status == Status::Unreachable {
-                continue;
-            }
-            let (from, column) = (&self.report.sources[cell.source], &self.report.destinations[cell.destination]);
-            let Some(to) = &column.component else { continue };
+        let rows: Vec<u32> = self.report.sources.iter().map(|name| network.number(name)).collect();
+        // By column: what is reached, and the column.
+        let ends: Vec<Option<(u32, u32)>> = self
+            .report
+            .destinations
+            .iter()
+            .map(|column| {
+                let to = column.component.as_ref()?;
+                // A port that only answers by itself (a redirect) leads no further.
+                let leads_on = self.relays.get(to).is_none_or(|forwards| {
+                    forwards
+                        .iter()
+                        .any(|(port, _, _)| port.is_none_or(|port| column.name == port_name(to, TCP, (port, port))))
+                });
+                let to = if leads_on { to } else { &column.name };
+                Some((network.number(to), network.number(&column.name)))
+            })
+            .collect();
+        let relays: Vec<_> = self.report.sources.iter().map(|name| self.relays.get(name)).collect();
+        for cell in self.report.cells.iter().filter(|cell| cell.status != Status::Unreachable) {
+            let Some((to, number)) = ends[cell.destination] else { continue };
+            let column = &self.report.destinations[cell.destination];
             // A load balancer passes on what it is told to, and nothing else.
-            if let Some(forwards) = self.relays.get(from) {
+            if let (Some(forwards), Some(to)) = (relays[cell.source], &column.component) {
                 let is_forward = forwards
                     .iter()
                     .any(|(_, target, port)| target == to && column.name == port_name(to, TCP, (*port, *port)));
@@ -430,14 +490,7 @@ impl Proof {
                     continue;
                 }
             }
-            // A port that only answers by itself (a redirect) leads no further.
-            let leads_on = self.relays.get(to).is_none_or(|forwards| {
-                forwards
-                    .iter()
-                    .any(|(port, _, _)| port.is_none_or(|port| column.name == port_name(to, TCP, (port, port))))
-            });
-            let to = if leads_on { to } else { &column.name };
-            network.add(from, to, &column.name, matches!(cell.status, Status::Reachable | Status::Partly));
+            network.add(rows[cell.source], to, number, matches!(cell.status, Status::Reachable | Status::Partly));
         }
         network
     }

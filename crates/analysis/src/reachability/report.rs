@@ -129,8 +129,9 @@ impl ProofReport {
     pub fn status(&self, source: &str, destination: &str) -> Option<Status> {
         let source = self.sources.iter().position(|name| name == source)?;
         let destination = self.destinations.iter().position(|column| column.name == destination)?;
-        let cell = self.cells.iter().find(|cell| cell.source == source && cell.destination == destination);
-        match cell {
+        // Cells are sorted.
+        let cell = self.cells.binary_search_by_key(&(source, destination), |cell| (cell.source, cell.destination));
+        match cell.ok().map(|index| &self.cells[index]) {
             Some(cell) => Some(cell.status),
             None if self.is_sparse => Some(Status::Unreachable),
             None => None,

@@ -199,6 +199,12 @@ impl<'p> Atlas<'p> {
         Some(sets.content)
     }
 
+    /// The groups that the rules of an interface's groups name.
+    pub(super) fn named_groups(&self, filter: &Filter, is_ingress: bool) -> impl Iterator<Item = usize> + '_ {
+        let sets = if is_ingress { &self.ingress } else { &self.egress }.get(filter);
+        sets.into_iter().flat_map(|sets| sets.groups.iter().map(|(group, _)| *group))
+    }
+
     /// What the groups of an interface let in from a member of other groups.
     fn let_through(&self, sets: &'p HashMap<&'p Filter, Sets>, filter: &Filter, other: Membership<'_>) -> Passes<'_> {
         let Some(sets) = sets.get(filter) else { return Passes::Packets(Cow::Borrowed(&self.everything)) };

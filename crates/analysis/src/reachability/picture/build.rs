@@ -66,6 +66,7 @@ pub fn draw(graph: &ResourceGraph, evaluator: &Evaluator<'_>) -> Picture {
     builder.components();
     builder.appliances();
     builder.unmodelled();
+    builder.picture.index();
     builder.picture
 }
 

@@ -14,6 +14,7 @@ impl Builder<'_> {
         self.callers();
         self.endpoints();
         self.balancers();
+        self.picture.index();
         self.vpcs_by_groups();
         self.public_addresses();
         self.host_ports();
@@ -51,13 +52,15 @@ impl Builder<'_> {
             }
         }
         for (owner, has) in given {
-            for component in &mut self.picture.components {
-                let is_owner = match &owner {
-                    Some(owner) => component.place.id == *owner,
-                    None => component.kind == "AWS::EC2::Instance",
-                };
+            let owners = match &owner {
+                Some(owner) => self.picture.component(owner).into_iter().collect::<Vec<_>>(),
+                None => (0..self.picture.components.len()).collect(),
+            };
+            for index in owners {
+                let component = &mut self.picture.components[index];
+                let is_meant = owner.is_some() || component.kind == "AWS::EC2::Instance";
                 // Of several interfaces the first has the address.
-                if let Some(interface) = component.interfaces.first_mut().filter(|_| is_owner)
+                if let Some(interface) = component.interfaces.first_mut().filter(|_| is_meant)
                     && interface.public_v4 != Tri::Yes
                 {
                     interface.public_v4 = has.clone();
