@@ -2,6 +2,7 @@
 
 use crate::account::running::ConnectTo;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Turns one manifest of a self-hosted data application into a running, private, proved deployment
@@ -147,6 +148,15 @@ pub(crate) struct AccountArguments {
     /// The region; refused when the environment names another one (also: AWS_REGION)
     #[arg(long, value_name = "REGION", display_order = 801)]
     pub(crate) region: Option<String>,
+    /// Ask this name server for the delegation of zones instead of the machine's (in networks that have a DNS of their own)
+    #[arg(long, value_name = "IP[:PORT]", value_parser = name_server, display_order = 802, env = "LANDFALL_NAME_SERVER")]
+    pub(crate) name_server: Option<SocketAddr>,
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    const DNS: u16 = 53;
+    let plain = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS));
+    text.parse().or(plain).map_err(|_| "write an IP address, with a port where it is not 53".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -58,8 +58,12 @@ impl<'a> Visit<'a> {
             folder: self.cloud.manifest.parent().unwrap_or(Path::new("/")).to_path_buf(),
         };
         let result = block_on(async {
-            let options =
-                ConnectOptions { region, profile: self.arguments.profile.clone(), ..ConnectOptions::default() };
+            let options = ConnectOptions {
+                region,
+                profile: self.arguments.profile.clone(),
+                name_server: self.arguments.name_server,
+                ..ConnectOptions::default()
+            };
             let account = CloudAccount::connect(options).await.map_err(|error| {
                 CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, "preparing to call AWS", error))
             })?;
