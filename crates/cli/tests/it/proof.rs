@@ -50,9 +50,9 @@ fn check_shows_what_is_proved() {
                     | | internet-v4
                     | | | internet-v6
                     | | | | service:s3
-    internet-v4     . +      
-    internet-v6     . .      
-    203.0.113.0/24  . #      
+    internet-v4     . +
+    internet-v6     . .
+    203.0.113.0/24  . #
     AppHosts        . . + . #
     WebBalancer     #   . . .
 
@@ -107,9 +107,9 @@ fn a_guarantee_that_does_not_hold_stops_every_verb() {
                     | | internet-v4
                     | | | internet-v6
                     | | | | service:s3
-    internet-v4     . +      
-    internet-v6     . .      
-    203.0.113.0/24  . #      
+    internet-v4     . +
+    internet-v6     . .
+    203.0.113.0/24  . #
     AppHosts        . . + . #
     WebBalancer     #   . . .
 

@@ -128,7 +128,8 @@ fn matrix(out: &mut String, report: &ProofReport) {
             let marks: Vec<String> = (0..report.destinations.len())
                 .map(|column| mark(cells.get(&(row, column)).copied()).to_string())
                 .collect();
-            let _ = writeln!(out, "{source:width$}  {}", marks.join(" "));
+            let row = format!("{source:width$}  {}", marks.join(" "));
+            let _ = writeln!(out, "{}", row.trim_end());
         }
     }
 }
