@@ -158,16 +158,16 @@ impl Builder<'_> {
                         None => attachment.unknown.extend(unknown),
                     }
                 }
-                None => self.doubt_transit(name, table.map(|(gateway, _)| gateway)),
+                None => self.doubt_transit(name, table.as_ref().map(|(gateway, _)| gateway.as_str())),
             }
         }
     }
 
     /// A part that cannot be placed may belong to any transit gateway.
-    fn doubt_transit(&mut self, name: &str, gateway: Option<String>) {
+    fn doubt_transit(&mut self, name: &str, gateway: Option<&str>) {
         let reason = why(format!("{name} names an attachment or a route table that is not known"));
         for (key, it) in &mut self.picture.transit_gateways {
-            if gateway.as_ref().is_none_or(|gateway| gateway == key) {
+            if gateway.is_none_or(|gateway| gateway == key) {
                 it.unknown.extend(reason.iter().cloned());
             }
         }
@@ -221,7 +221,7 @@ impl Builder<'_> {
             let attachment = own_name(self.get(name, "TransitGatewayAttachmentId")).map(str::to_owned);
             match (table, attachment.filter(|attachment| known.attachments.contains_key(attachment))) {
                 (Some((gateway, table)), Some(attachment)) => self.propagate(known, &attachment, &gateway, table),
-                (table, _) => self.doubt_transit(name, table.map(|(gateway, _)| gateway)),
+                (table, _) => self.doubt_transit(name, table.as_ref().map(|(gateway, _)| gateway.as_str())),
             }
         }
         for name in self.of_kind("AWS::EC2::TransitGatewayRoute") {
