@@ -35,7 +35,7 @@ pub(super) fn measure(target: &Path, report: &mut Report) -> Result {
     Shell::cargo(words).run()?;
     let program = target.join("release/examples/proof_bench");
     let ask = |words: &[String]| -> Result<Cost> {
-        let said = Shell::new(&program.to_string_lossy(), words.iter().cloned()).output()?;
+        let said = Shell::new(program.to_string_lossy().as_ref(), words.iter().cloned()).output()?;
         Ok(serde_json::from_str(&said)?)
     };
 
