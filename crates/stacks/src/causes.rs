@@ -124,10 +124,10 @@ fn cause(deployment: &Deployment, event: &StackEvent) -> Cause {
 /// The action in words like `... is not authorized to perform: ec2:CreateVpc on resource ...`.
 #[must_use]
 pub fn denied_action(reason: &str) -> Option<String> {
-    let rest = ["not authorized to perform:", "not authorized to perform "]
-        .iter()
-        .find_map(|words| reason.split_once(words))?
-        .1;
+    let named = || reason.split_once("not authorized to perform:");
+    // EC2's short form names the call before it.
+    let called = || reason.split_once("API: ").filter(|_| reason.contains("not authorized to perform this operation"));
+    let (_, rest) = named().or_else(called)?;
     let action: String =
         rest.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '*')).collect();
     let action = action.trim_end_matches(':');
@@ -149,4 +149,29 @@ fn help(reason: &str, denied: Option<&str>) -> Option<String> {
         return None;
     };
     Some(help.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_denied_action_is_read_from_words() {
+        let words = "API: ec2:CreateVpc You are not authorized to perform this operation. User: arn:aws:iam::1:user/x is not authorized to \
+                     perform: ec2:CreateVpc on resource: arn:aws:ec2:us-west-2:1:vpc/*";
+        assert_eq!(denied_action(words).as_deref(), Some("ec2:CreateVpc"));
+        assert_eq!(denied_action("is not authorized to perform: iam:PassRole.").as_deref(), Some("iam:PassRole"));
+        let short = "API: ec2:AllocateAddress You are not authorized to perform this operation.";
+        assert_eq!(denied_action(short).as_deref(), Some("ec2:AllocateAddress"));
+        assert_eq!(denied_action("you are not authorized to perform this operation"), None);
+        assert_eq!(denied_action("anything else"), None);
+    }
+
+    #[test]
+    fn what_was_cancelled_is_no_cause() {
+        assert!(is_cascade(Some("Resource creation cancelled")));
+        assert!(is_cascade(Some("Resource update cancelled")));
+        assert!(is_cascade(None));
+        assert!(!is_cascade(Some("Resource handler returned message: \"cancelled by the service\"")));
+    }
 }

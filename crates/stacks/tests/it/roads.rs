@@ -64,3 +64,22 @@ fn hands_pacer() -> std::sync::Arc<stacks::Pacer> {
     static PACER: std::sync::OnceLock<std::sync::Arc<stacks::Pacer>> = std::sync::OnceLock::new();
     std::sync::Arc::clone(PACER.get_or_init(|| std::sync::Arc::new(stacks::Pacer::new(7))))
 }
+
+/// A layer that the manifest no longer has goes before the layers that it used are changed.
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_is_no_longer_wanted_goes() {
+    let hand = Hand::new(tabpy());
+    good(hand.up().await);
+    let mut without = tabpy();
+    without.templates.stacks.retain(|stack| stack.layer != model::cfn::Layer::Edge);
+    without.graph.resources.retain(|_, resource| resource.layer != Some(model::cfn::Layer::Edge));
+    let other = Hand::at(hand.account.another(), without);
+    let plan = other.plan().await.unwrap();
+    let edge = plan.stack(model::cfn::Layer::Edge).unwrap();
+    assert_eq!(edge.action, stacks::plan::StackAction::Delete);
+    // Its resources are no longer in the manifest; what they were made for is read from the stack's own template.
+    assert!(edge.changes.iter().any(|change| change.component.as_ref().is_some_and(|name| name.as_str() == "web")));
+    let report = good(other.up().await);
+    assert!(report.finished.contains(&("tabpy-production-edge".to_owned(), "deleted")), "{report:?}");
+    assert_eq!(hand.account.with(|machine| machine.statuses().len()), 3);
+}
