@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testkit::{FakeAccount, Types};
+use testkit::{Facts, FakeAccount};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -115,7 +115,7 @@ impl Hand {
         let session = Session {
             account: &calls,
             deployment: &self.deployment,
-            types: &Types,
+            types: &Facts,
             sources: &self.machine,
             clock: &self.time,
             tell: &tell,

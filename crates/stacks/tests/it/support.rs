@@ -24,6 +24,9 @@ impl Sources for Machine {
         let _ = node;
         Ok(Secret::new(LICENCE))
     }
+    fn release(&self, release: &model::cfn::Release) -> Result<Vec<u8>, Fault> {
+        Ok(release.folder.clone().into_bytes())
+    }
     fn random(&self, buffer: &mut [u8]) {
         static STATE: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
         for byte in buffer {
@@ -126,7 +129,8 @@ impl Person {
             self.plans.lock().unwrap().push(plan.clone());
             let is_dead = |_: &Holder| self.others_are_dead;
             let lease = LeaseRequest { holder: self.holder("up"), wait: self.wait, is_dead: &is_dead };
-            let report = session.up(&plan, &world, &caller, &UpOptions { lease, timeout: None, check_secrets: true }).await?;
+            let report =
+                session.up(&plan, &world, &caller, &UpOptions { lease, timeout: None, check_secrets: true }).await?;
             match report.fault() {
                 Some(fault) => Err(fault.clone()),
                 None => Ok(report),

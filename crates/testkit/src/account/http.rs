@@ -72,7 +72,9 @@ impl FakeAccount {
                 tokio::spawn(async move {
                     let service = service_fn(|request| answer(&account, request));
                     // A connection that ends without an answer is one of the faults.
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
                 });
             }
         });
@@ -81,7 +83,8 @@ impl FakeAccount {
 }
 
 async fn answer(account: &FakeAccount, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
-    let header = |name: &str| request.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned();
+    let header =
+        |name: &str| request.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned();
     // Credential=AKID/20261121/us-west-2/cloudformation/aws4_request
     let authorization = header("authorization");
     let scope = authorization.split("Credential=").nth(1).and_then(|it| it.split(',').next()).unwrap_or_default();

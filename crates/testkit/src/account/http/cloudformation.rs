@@ -51,11 +51,12 @@ pub(super) async fn answer(account: &FakeAccount, fields: &BTreeMap<String, Stri
         }
         "CreateChangeSet" => {
             let pairs = |list: &str, key: &str, value: &str| {
-                (1..).map_while(|index| {
-                    let field = |part: &str| fields.get(&format!("{list}.member.{index}.{part}")).cloned();
-                    Some((field(key)?, field(value).unwrap_or_default()))
-                })
-                .collect::<Vec<_>>()
+                (1..)
+                    .map_while(|index| {
+                        let field = |part: &str| fields.get(&format!("{list}.member.{index}.{part}")).cloned();
+                        Some((field(key)?, field(value).unwrap_or_default()))
+                    })
+                    .collect::<Vec<_>>()
             };
             let body = field("TemplateBody");
             if body.len() > 51_200 {
@@ -69,7 +70,9 @@ pub(super) async fn answer(account: &FakeAccount, fields: &BTreeMap<String, Stri
                 name: field("ChangeSetName").to_owned(),
                 kind: if field("ChangeSetType") == "CREATE" { ChangeSetKind::Create } else { ChangeSetKind::Update },
                 template: body.to_owned(),
-                parameters: pairs("Parameters", "ParameterKey", "ParameterValue").into_iter().collect::<IndexMap<_, _>>(),
+                parameters: pairs("Parameters", "ParameterKey", "ParameterValue")
+                    .into_iter()
+                    .collect::<IndexMap<_, _>>(),
                 capabilities: if has_rights { vec!["CAPABILITY_IAM"] } else { Vec::new() },
                 tags: pairs("Tags", "Key", "Value"),
                 token: if field("ClientToken").is_empty() { token() } else { field("ClientToken").to_owned() },
@@ -83,7 +86,12 @@ pub(super) async fn answer(account: &FakeAccount, fields: &BTreeMap<String, Stri
             let stack = of_set(named);
             let set = account.change_set(&stack, named).await?.ok_or_else(|| {
                 let words = format!("ChangeSet [{named}] does not exist");
-                super::super::requests::refusal("cloudformation:DescribeChangeSet", stacks::account::CallErrorKind::Refused, "ChangeSetNotFound", words)
+                super::super::requests::refusal(
+                    "cloudformation:DescribeChangeSet",
+                    stacks::account::CallErrorKind::Refused,
+                    "ChangeSetNotFound",
+                    words,
+                )
             })?;
             let execution = account.with(|machine| machine.execution(&stack, named));
             change_set(&set, execution)
@@ -131,7 +139,9 @@ pub(super) async fn answer(account: &FakeAccount, fields: &BTreeMap<String, Stri
                 DriftDetection::Complete => "DETECTION_COMPLETE",
                 DriftDetection::Failed { .. } => "DETECTION_FAILED",
             };
-            text("StackDriftDetectionId", id) + &text("DetectionStatus", status) + &text("StackId", "-")
+            text("StackDriftDetectionId", id)
+                + &text("DetectionStatus", status)
+                + &text("StackId", "-")
                 + &text("Timestamp", &account.time())
         }
         "DescribeStackResourceDrifts" => list("StackResourceDrifts", account.drifts(name).await?.iter().map(drift)),
@@ -196,7 +206,10 @@ fn change_set(set: &ChangeSet, execution: &str) -> String {
         text("Status", set.status.word()),
         maybe("StatusReason", set.reason.as_deref()),
         text("ExecutionStatus", execution),
-        list("Changes", set.changes.iter().map(|one| text("Type", "Resource") + &element("ResourceChange", &change(one)))),
+        list(
+            "Changes",
+            set.changes.iter().map(|one| text("Type", "Resource") + &element("ResourceChange", &change(one))),
+        ),
     ]
     .concat()
 }

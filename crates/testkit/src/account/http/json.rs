@@ -28,7 +28,8 @@ pub(super) async fn answer(account: &FakeAccount, asked: &Asked) -> Answer {
         }
         ("secretsmanager", "DescribeSecret") => {
             let state = account.secret(field("SecretId")).await?.ok_or_else(no_secret)?;
-            let tags: Vec<Value> = state.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+            let tags: Vec<Value> =
+                state.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
             json!({ "ARN": state.arn, "Tags": tags })
         }
         ("secretsmanager", "GetSecretValue") => {
@@ -83,7 +84,8 @@ pub(super) async fn answer(account: &FakeAccount, asked: &Asked) -> Answer {
             json!({ "logStreams": streams })
         }
         ("logs", "GetLogEvents") => {
-            let lines = body.get("limit").and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok()).unwrap_or(100);
+            let lines =
+                body.get("limit").and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok()).unwrap_or(100);
             let tail = account.log_tail(field("logGroupName"), field("logStreamName"), lines).await?;
             let lines = tail.map(|tail| tail.lines).unwrap_or_default();
             let events: Vec<Value> = lines.iter().map(|line| json!({ "timestamp": 1, "message": line })).collect();

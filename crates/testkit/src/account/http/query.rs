@@ -46,7 +46,8 @@ pub(super) async fn answer(account: &FakeAccount, service: &str, fields: &BTreeM
         }
         ("ec2", "GetConsoleOutput") => {
             let output = account.console_output(field("InstanceId")).await?;
-            let encoded = output.map(|it| base64::engine::general_purpose::STANDARD.encode(it.text)).unwrap_or_default();
+            let encoded =
+                output.map(|it| base64::engine::general_purpose::STANDARD.encode(it.text)).unwrap_or_default();
             return flat(&(text("instanceId", field("InstanceId")) + &text("output", &encoded)));
         }
         ("ec2", "DescribeNetworkInterfaces") => {
@@ -58,7 +59,10 @@ pub(super) async fn answer(account: &FakeAccount, service: &str, fields: &BTreeM
             account.delete_network_interface(field("NetworkInterfaceId")).await?;
             return flat(&text("return", "true"));
         }
-        ("ec2", "DescribeVpcs" | "DescribeSubnets" | "DescribeSecurityGroups" | "DescribeAddresses" | "DescribeNatGateways") => {
+        (
+            "ec2",
+            "DescribeVpcs" | "DescribeSubnets" | "DescribeSecurityGroups" | "DescribeAddresses" | "DescribeNatGateways",
+        ) => {
             let (kind, list, id) = match action {
                 "DescribeVpcs" => ("AWS::EC2::VPC", "vpcSet", "vpcId"),
                 "DescribeSubnets" => ("AWS::EC2::Subnet", "subnetSet", "subnetId"),
@@ -71,7 +75,9 @@ pub(super) async fn answer(account: &FakeAccount, service: &str, fields: &BTreeM
             let asked = members(fields, "Filter.1.Value");
             let found: Vec<String> = account.with(|machine| {
                 let here = machine.things().filter(|thing| thing.kind == kind);
-                here.filter(|thing| !is_by_id || asked.contains(&thing.physical_id)).map(|it| it.physical_id.clone()).collect()
+                here.filter(|thing| !is_by_id || asked.contains(&thing.physical_id))
+                    .map(|it| it.physical_id.clone())
+                    .collect()
             });
             return flat(&set(list, found.iter().map(|it| text(id, it)).collect()));
         }

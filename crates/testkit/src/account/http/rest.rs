@@ -36,7 +36,14 @@ pub(super) async fn answer(account: &FakeAccount, asked: &Asked) -> Answer {
             whole(element("GetHostedZoneResponse", &inside))
         }
         ("s3", &Method::GET, [bucket]) => {
-            let none = || refusal("s3:ListBucketVersions", CallErrorKind::Refused, "NoSuchBucket", "The specified bucket does not exist");
+            let none = || {
+                refusal(
+                    "s3:ListBucketVersions",
+                    CallErrorKind::Refused,
+                    "NoSuchBucket",
+                    "The specified bucket does not exist",
+                )
+            };
             account.object_count(bucket).await?.ok_or_else(none)?;
             let objects = account.with(|machine| {
                 machine.things().find(|thing| thing.physical_id == *bucket).map(|thing| thing.content.clone())
