@@ -21,7 +21,7 @@ pub struct ConnectOptions {
     pub region: String,
     /// A profile of the AWS configuration. It wins over credentials in variables, as in AWS's tools.
     pub profile: Option<String>,
-    /// A name server to ask instead of the machine's.
+    /// A name server to ask instead of the machine's; also `LANDFALL_NAME_SERVER=ADDRESS:PORT`.
     pub name_server: Option<SocketAddr>,
     /// Where all services are, instead of what the environment says.
     pub endpoint_url: Option<String>,
@@ -49,6 +49,9 @@ pub enum ConnectError {
         /// Why not.
         cause: String,
     },
+    /// `LANDFALL_NAME_SERVER` is no address.
+    #[error("LANDFALL_NAME_SERVER is `{0}`; it must be an address with a port, as 192.0.2.1:53")]
+    NameServer(String),
     /// The authorities cannot be used.
     #[error("cannot use the certificates of trusted authorities: {0}")]
     Trust(String),
@@ -80,9 +83,13 @@ impl CloudAccount {
             loader = loader.credentials_provider(Credentials::new(id, secret.expose(), None, None, "options"));
         }
         let config = loader.load().await;
+        let name_server = match options.name_server {
+            None => name_server()?,
+            given => given,
+        };
         Ok(Self {
             client: Client::new(config, http, options.region, options.profile),
-            name_server: options.name_server,
+            name_server,
         })
     }
 }
@@ -95,5 +102,13 @@ fn authorities() -> Result<Option<Vec<u8>>, ConnectError> {
     match std::fs::read(&path) {
         Ok(pem) => Ok(Some(pem)),
         Err(e) => Err(ConnectError::Authorities { path, cause: e.to_string() }),
+    }
+}
+
+/// The name server of a network that lets only its own be asked.
+fn name_server() -> Result<Option<SocketAddr>, ConnectError> {
+    match std::env::var("LANDFALL_NAME_SERVER") {
+        Ok(text) if !text.is_empty() => text.parse().map(Some).map_err(|_| ConnectError::NameServer(text)),
+        _ => Ok(None),
     }
 }

@@ -33,10 +33,11 @@ pub(crate) async fn delegated_name_servers(domain: &str, instead: Option<SocketA
     let resolver = match instead {
         Some(server) => server,
         None => machines_name_server()
-            .ok_or_else(|| fault(CallErrorKind::Unanswered, "/etc/resolv.conf names no name server".to_owned()))?,
+            .ok_or_else(|| fault(CallErrorKind::Refused, "/etc/resolv.conf names no name server".to_owned()))?,
     };
     let port = instead.map_or(PORT, |server| server.port());
-    let out_of_reach = || fault(CallErrorKind::Unanswered, format!("the name server {resolver} does not answer"));
+    // It was asked more than once already, and no plan hangs on the answer: asking on would only hold everything up.
+    let out_of_reach = || fault(CallErrorKind::Refused, format!("the name server {resolver} does not answer"));
 
     for server in parents_servers(&name, resolver, port).await.ok_or_else(out_of_reach)? {
         if let Some(answer) = ask(server, &name, RecordType::NS, false).await {

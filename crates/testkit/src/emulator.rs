@@ -128,6 +128,7 @@ impl Emulator {
             ("AWS_DEFAULT_REGION", "us-west-2".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("NO_PROXY", "127.0.0.1".to_owned()),
+            ("LANDFALL_NAME_SERVER", self.address.to_string()),
         ]
     }
 
@@ -158,6 +159,11 @@ impl Emulator {
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         serde_json::from_str(&self.http("GET", "/_landfall/calls").expect("an answer")).expect("a list of calls")
+    }
+
+    /// Lets the next change of a resource of this type fail. Of ministack only.
+    pub fn fail_next(&self, resource_type: &str) {
+        self.http("PUT", &format!("/_landfall/fail/{resource_type}"));
     }
 
     /// Forgets the calls.

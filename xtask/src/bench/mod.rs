@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the product promises about time and memory, measured, beside the usual
 //! tools where they are installed. What cannot be measured here is named, with the reason.
 
+mod aws;
 mod build;
 mod edge;
 mod measure;
@@ -45,7 +46,7 @@ impl Wish {
     }
 }
 
-const SECTIONS: [&str; 5] = ["check", "proof", "up", "edge", "build"];
+const SECTIONS: [&str; 6] = ["check", "proof", "up", "aws", "edge", "build"];
 
 /// What was found, and what could not be.
 #[derive(Default)]
@@ -86,6 +87,10 @@ pub(crate) fn run(words: &[&str]) -> Result {
     if wish.wants("up") {
         println!("up");
         running::measure(&sandbox, &mut report)?;
+    }
+    if wish.wants("aws") {
+        println!("aws");
+        aws::measure(&sandbox, &mut report)?;
     }
     if wish.wants("edge") {
         println!("edge");

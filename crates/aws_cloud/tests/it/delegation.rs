@@ -87,5 +87,5 @@ async fn where_the_zone_above_cannot_be_asked_the_resolver_is_believed() {
 #[tokio::test]
 async fn a_name_server_that_does_not_answer_is_no_answer() {
     let closed = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-    assert_eq!(delegated(closed, "tabpy.example.org").await.unwrap_err(), CallErrorKind::Unanswered);
+    assert_eq!(delegated(closed, "tabpy.example.org").await.unwrap_err(), CallErrorKind::Refused);
 }

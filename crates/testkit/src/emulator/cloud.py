@@ -1,20 +1,24 @@
 """Starts ministack with the types of CloudFormation that it lacks and Landfall's templates hold.
 
 Each type is made, changed and deleted in ministack's own records, so that it can be read back through EC2's API. Besides, calls are counted:
-GET /_landfall/calls returns them, DELETE forgets them. With LANDFALL_THROTTLE=N, more than N DescribeStacks in a second are refused, as AWS
-refuses them.
+GET /_landfall/calls returns them, DELETE forgets them. PUT /_landfall/fail/TYPE lets the next change of a resource of that type fail. With
+LANDFALL_THROTTLE=N, more than N DescribeStacks in a second are refused, as AWS refuses them. On the same port, by UDP, it is the name server that
+delegates every zone of the account to the servers that Route 53 gave it.
 """
 
 import json
 import os
 import random
 import re
+import socket
+import threading
 import time
 
 import ministack.app as app
-from ministack.services import ec2, ssm
-from ministack.services.cloudformation import provisioners
+from ministack.services import ec2, route53, ssm
+from ministack.services.cloudformation import changesets, provisioners
 
+zones = route53._zones
 HANDLERS = provisioners._RESOURCE_HANDLERS
 
 
@@ -173,10 +177,73 @@ def with_attributes(kind, more):
 
 with_attributes("AWS::EC2::VPC", lambda vpc: {"Ipv6CidrBlocks": [block_of(vpc)]})
 
+parameter_of = changesets._p
+
+
+def with_stack_ids(parameters, name, *default):
+    """A change set's stack may be named by its id, as AWS says."""
+    value = parameter_of(parameters, name, *default)
+    return value.split("/")[1] if name == "StackName" and value and value.startswith("arn:") else value
+
+
+changesets._p = with_stack_ids
+
 # The images that the templates name, as AWS publishes them for every account.
 for architecture in ("amd64", "arm64"):
     name = f"/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
     ssm._PUBLIC_AMI_PARAMETERS[name] = "ami-0c2023a1b2c3d4e5f"
+
+failing = []
+
+
+def failing_at_will(kind, name, handler):
+    def handle(*arguments, **named):
+        if kind in failing:
+            failing.remove(kind)
+            raise ValueError("Resource handler returned message: \"You have requested more than you may have\"")
+        return handler(*arguments, **named)
+
+    return handle
+
+
+for kind, handlers in HANDLERS.items():
+    for name in ("create", "update"):
+        if name in handlers:
+            handlers[name] = failing_at_will(kind, name, handlers[name])
+
+
+def delegated(domain):
+    """The name servers of the zone of that name, in any account."""
+    known = (zone["name"].rstrip(".").lower() for zone in list(zones._data.values()))
+    return route53._DEFAULT_NS if domain in known else []
+
+
+def packed(domain):
+    return b"".join(bytes([len(part)]) + part.encode() for part in domain.rstrip(".").split(".") if part) + b"\0"
+
+
+def name_server(port):
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("127.0.0.1", port))
+    while True:
+        try:
+            question, sender = listener.recvfrom(1500)
+        except ConnectionError:
+            # Somebody who asked before did not wait for the answer.
+            continue
+        labels, at = [], 12
+        while question[at]:
+            labels.append(question[at + 1 : at + 1 + question[at]].decode().lower())
+            at += 1 + question[at]
+        kind = question[at + 1 : at + 3]
+        servers = delegated(".".join(labels)) if kind == b"\0\2" else []
+        records = b""
+        for server in servers:
+            data = packed(server)
+            records += b"\xc0\x0c\0\2\0\1\0\0\0\x3c" + len(data).to_bytes(2, "big") + data
+        head = question[:2] + b"\x84\0\0\1" + len(servers).to_bytes(2, "big") + b"\0\0\0\0"
+        listener.sendto(head + question[12 : at + 5] + records, sender)
+
 
 calls = []
 served = app.app
@@ -206,6 +273,9 @@ async def counted(scope, receive, send):
         if scope["method"] == "DELETE":
             calls.clear()
         return await answer(send, 200, body)
+    if scope["path"].startswith("/_landfall/fail/"):
+        failing.append(scope["path"].rsplit("/", 1)[1])
+        return await answer(send, 200, b"{}")
     messages, body = [], b""
     while True:
         message = await receive()
@@ -237,4 +307,5 @@ async def counted(scope, receive, send):
 app.app = counted
 
 if __name__ == "__main__":
+    threading.Thread(target=name_server, args=(int(os.environ["GATEWAY_PORT"]),), daemon=True).start()
     app.main()
