@@ -69,10 +69,9 @@ pub fn scenarios(graph: &ResourceGraph, given: &BTreeMap<String, Given>, bound: 
             &assigned,
             &order,
             Scenario { conditions: BTreeMap::new(), when },
-            bound,
+            (bound, &mut decisions),
             &mut seen,
             &mut found,
-            &mut decisions,
         );
         if !advance(&mut digits, &choices) {
             return found;
@@ -105,10 +104,9 @@ fn extend(
     given: &BTreeMap<String, Given>,
     order: &[&str],
     start: Scenario,
-    bound: usize,
+    (bound, decisions): (usize, &mut usize),
     seen: &mut BTreeSet<Vec<bool>>,
     found: &mut Scenarios,
-    decisions: &mut usize,
 ) {
     let mut open = vec![start];
     let mut steps = 0;
