@@ -2,6 +2,7 @@
 //! environment of their own for tests of the command.
 
 pub mod account;
+pub mod contract;
 pub mod deployments;
 pub mod emulator;
 pub mod environment;

@@ -5,4 +5,5 @@ mod support;
 mod delegation;
 mod emulators;
 mod environment;
+mod in_memory;
 mod refusals;

@@ -1,3 +1,4 @@
 //! Tests of the account in memory.
 
+mod http;
 mod machine;
