@@ -31,7 +31,7 @@ components:
   net: { kind: network, zones: 3, egress: nat-per-zone, block: 10.20.0.0/20 }
   key: { kind: secret, generate: { key: { bytes: 32, encoding: hex } } }
   licence: { kind: secret, given: "env:LICENCE" }
-  signing: { kind: secret, generate: rsa }
+  signing: { kind: secret, generate: ed25519 }
   app:
     kind: service
     size: large
