@@ -2,6 +2,7 @@
 
 pub(crate) mod changes;
 mod file;
+mod guard;
 mod make;
 mod meaning;
 
