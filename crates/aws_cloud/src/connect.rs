@@ -87,10 +87,7 @@ impl CloudAccount {
             None => name_server()?,
             given => given,
         };
-        Ok(Self {
-            client: Client::new(config, http, options.region, options.profile),
-            name_server,
-        })
+        Ok(Self { client: Client::new(config, http, options.region, options.profile), name_server })
     }
 }
 

@@ -412,4 +412,6 @@ pub(crate) enum ExportFormat {
     Cloudformation,
     /// The same templates as stacks of a Terraform configuration
     Terraform,
+    /// The rights of whoever deploys it, as IAM policies
+    Permissions,
 }

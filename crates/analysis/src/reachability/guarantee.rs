@@ -206,7 +206,7 @@ fn only(
             match source.addresses() {
                 Some((family, addresses)) => {
                     let rest = addresses.difference(&allowed);
-                    let verdict = (!rest.is_empty()).then(|| judge.from_addresses(&rest, family, to)).flatten();
+                    let verdict = (!rest.is_empty()).then(|| judge.of_addresses(&rest, family, to)).flatten();
                     let name = if rest == addresses { name.clone() } else { format!("the rest of {name}") };
                     if let Some(verdict) = verdict {
                         judged.must_be_closed((&name, to_name), "", verdict);

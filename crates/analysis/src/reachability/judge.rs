@@ -111,7 +111,7 @@ impl<'p> Judge<'p> {
     }
 
     /// The answer for packets from a set of addresses outside to ports of a component.
-    pub(super) fn from_addresses(&self, sources: &AddressSet, family: Family, to: &Destination) -> Option<Verdict> {
+    pub(super) fn of_addresses(&self, sources: &AddressSet, family: Family, to: &Destination) -> Option<Verdict> {
         let Destination::Port { component, protocol, ports } = to else { return None };
         let verdict = self.outside_to(sources, family, &self.picture.components[*component], *protocol, *ports);
         Some(self.doubted(self.with_ends(verdict, &Source::Internet(family), to)))

@@ -133,7 +133,7 @@ fn closed(judge: &Judge<'_>, stated: &Edges<'_>, pair: &OpenPair<'_>, judged: &m
         let rest = addresses.difference(&stated.addresses(pair.to_name, component));
         let name =
             if rest == addresses { pair.from_name.to_owned() } else { format!("the rest of {}", pair.from_name) };
-        let verdict = (!rest.is_empty()).then(|| judge.from_addresses(&rest, family, pair.to)).flatten();
+        let verdict = (!rest.is_empty()).then(|| judge.of_addresses(&rest, family, pair.to)).flatten();
         if let Some(verdict) = verdict {
             judged.must_be_closed((&name, pair.to_name), UNSTATED, verdict);
         }
@@ -191,7 +191,7 @@ fn opened(judge: &Judge<'_>, edge: &StatedEdge, judged: &mut GuaranteeReport) {
                         .fold(AddressSet::internet(family), |all, blocks| all.union(blocks));
                     let possible = addresses.intersection(&possible);
                     let asked = if possible.is_empty() { addresses } else { possible };
-                    judge.from_addresses(&asked, family, to)
+                    judge.of_addresses(&asked, family, to)
                 }
                 _ => Some(judge.verdict(from, to)),
             };

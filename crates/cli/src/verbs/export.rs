@@ -5,6 +5,8 @@ use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::project::Project;
 use crate::surroundings::{Surroundings, readable};
+use analysis::resource_types::{DeployerScope, deployer_policies};
+use compiler::{AwsDeployment, ExportedFile};
 use local_runtime::write_atomically;
 use model::{Fault, FaultKind};
 use std::path::Path;
@@ -27,6 +29,7 @@ pub(crate) fn run(
     let files = match arguments.format {
         ExportFormat::Cloudformation => compiler::export_cloudformation(&deployment, &templates),
         ExportFormat::Terraform => compiler::export_terraform(&deployment, &templates),
+        ExportFormat::Permissions => permissions(&deployment, application.environment.account.as_deref()),
     };
     for file in &files {
         write(&arguments.directory.join(&file.path), &file.text)?;
@@ -37,7 +40,25 @@ pub(crate) fn run(
         return console
             .document(&serde_json::json!({ "version": 1, "directory": arguments.directory, "files": paths }));
     }
-    console.line(&format!("Wrote {} files to {shown}; {shown}/README.md deploys them by hand.", files.len()))
+    console.line(&match arguments.format {
+        ExportFormat::Permissions => format!(
+            "Wrote {} to {shown}: give the deployer each as a managed policy.",
+            if files.len() == 1 { "one policy".to_owned() } else { format!("{} policies", files.len()) }
+        ),
+        _ => format!("Wrote {} files to {shown}; {shown}/README.md deploys them by hand.", files.len()),
+    })
+}
+
+/// The deployer's rights, in as many documents as AWS's limit for one asks for.
+fn permissions(deployment: &AwsDeployment, account: Option<&str>) -> Vec<ExportedFile> {
+    let region = deployment.region.as_deref();
+    let scope = DeployerScope { deployment: &deployment.name, account, region };
+    let policies = deployer_policies(&deployment.graph, &scope);
+    let files = policies
+        .iter()
+        .enumerate()
+        .map(|(at, policy)| ExportedFile { path: format!("deployer-{}.json", at + 1), text: format!("{policy:#}\n") });
+    files.collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CommandError> {

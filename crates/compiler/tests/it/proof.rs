@@ -8,6 +8,7 @@ use compiler::{AwsDeployment, Compilation, prove};
 use model::cfn::{Kind, Resource, ResourceGraph, Value, read};
 use model::{Findings, Severity};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 
 /// Only some addresses may come, from inside and from outside.
 const ALLOWED: &str = r#"
@@ -466,7 +467,7 @@ fn every_change_of_a_verdict_is_caught() {
             }
         }
     }
-    println!("{count} changes, {changed} change a verdict, {caught} of them caught");
+    let _ = writeln!(std::io::stderr(), "{count} changes, {changed} change a verdict, {caught} of them caught");
     assert!(missed.is_empty(), "{} of {changed} not caught:\n{}", missed.len(), missed.join("\n"));
     assert!(count > 800 && changed > 250, "{count} changes, {changed} of them matter");
 }
