@@ -160,6 +160,6 @@ mod tests {
     fn paths_and_queries_are_encoded_once() {
         let request = Request::rest("GET", &["a-bucket", "logs/x y"], &[("versions", ""), ("max-keys", "1")]);
         assert_eq!(request.target, "/a-bucket/logs%2Fx%20y?versions=&max-keys=1");
-        assert_eq!(format!("{:?}", request.body(b"hunter2".to_vec())).contains("hunter2"), false);
+        assert!(!format!("{:?}", request.body(b"hunter2".to_vec())).contains("hunter2"));
     }
 }

@@ -12,12 +12,15 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+/// How long a connection may take, and an answer.
+type TimeLimits = (Option<Duration>, Option<Duration>);
+
 /// One client for the calls and for the sources of credentials. Reading the machine's authorities costs more time than a call, so it is done
 /// when an address begins with `https`, not before and not twice.
 #[derive(Debug)]
 struct Transport {
     tls: TlsContext,
-    connectors: Mutex<Vec<((Option<Duration>, Option<Duration>), SharedHttpConnector)>>,
+    connectors: Mutex<Vec<(TimeLimits, SharedHttpConnector)>>,
 }
 
 /// A client that trusts the authorities of the machine, or those of `bundle` alone (PEM).

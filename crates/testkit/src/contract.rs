@@ -1,6 +1,8 @@
 //! What every account must do, whichever way it is reached. The expectations are CloudFormation's documented behaviour (API reference:
 //! CreateChangeSet, ExecuteChangeSet, DeleteStack, PutParameter; 2026-11).
 
+#![expect(clippy::unwrap_used, reason = "a contract is a test: it may panic")]
+
 use indexmap::IndexMap;
 use stacks::account::{
     Account, CallErrorKind, ChangeAction, ChangeSet, ChangeSetKind, ChangeSetRequest, ChangeSetStatus, Replacement,

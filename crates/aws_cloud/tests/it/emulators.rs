@@ -299,8 +299,8 @@ async fn networks_hosts_quotas_and_rights_are_counted() {
     );
     let text = |index: usize| made[index].as_str().unwrap().to_owned();
     let (vpc, subnet, group, interface) = (text(0), text(1), text(2), text(3));
-    assert_eq!(account.network_interfaces(&subnet).await.unwrap().contains(&interface), true);
-    assert_eq!(account.network_interfaces(&group).await.unwrap(), [interface.clone()]);
+    assert!(account.network_interfaces(&subnet).await.unwrap().contains(&interface));
+    assert_eq!(account.network_interfaces(&group).await.unwrap(), std::slice::from_ref(&interface));
     account.delete_network_interface(&interface).await.unwrap();
     account.delete_network_interface(&interface).await.unwrap();
     assert_eq!(account.network_interfaces(&group).await.unwrap(), Vec::<String>::new());

@@ -1,5 +1,7 @@
 //! The port by HTTP: against recorded replies, and against the emulators of others.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod support;
 
 mod delegation;

@@ -15,9 +15,9 @@ impl Machine {
         at: usize,
         id: &str,
         kind: &str,
-        properties: Json,
+        properties: &Json,
     ) -> Result<(u64, Option<String>), String> {
-        if let Some(reason) = self.dangling(&properties) {
+        if let Some(reason) = self.dangling(properties) {
             return Err(reason);
         }
         if let Some((keys, reason)) = catalogue::unique(kind) {
@@ -34,11 +34,11 @@ impl Machine {
         let serial = self.next();
         let stack = &self.stacks[at];
         let place = Place { account: &self.account, region: &self.region, stack: &stack.name, logical_id: id, serial };
-        let (physical_id, attributes) = catalogue::identity(kind, &properties, &place);
+        let (physical_id, attributes) = catalogue::identity(kind, properties, &place);
         let maker = Maker::Stack { stack: stack.id.clone(), logical_id: id.to_owned() };
-        let tags = self.tags_of(at, id, kind, &properties, &wanted.tags);
+        let tags = self.tags_of(at, id, kind, properties, &wanted.tags);
         let content = match kind {
-            "AWS::SecretsManager::Secret" => Content::Secret(self.drawn(serial, &properties).into_iter().collect()),
+            "AWS::SecretsManager::Secret" => Content::Secret(self.drawn(serial, properties).into_iter().collect()),
             "AWS::S3::Bucket" => Content::Bucket(BTreeMap::new()),
             "AWS::Logs::LogGroup" => Content::Log(BTreeMap::new()),
             _ => Content::None,
@@ -53,7 +53,7 @@ impl Machine {
                 physical_id: physical_id.clone(),
                 properties: properties.clone(),
                 attributes,
-                tags: tags.clone(),
+                tags,
                 maker,
                 is_retained: false,
                 content,
@@ -82,7 +82,7 @@ impl Machine {
             self.add_below(serial, "AWS::EC2::NetworkInterface", properties, BTreeMap::new(), Content::None);
         }
         if kind == "AWS::AutoScaling::AutoScalingGroup" {
-            return Ok(self.launch(serial, &properties, &wanted.template.graph.resources[id], "CreationPolicy"));
+            return Ok(self.launch(serial, properties, &wanted.template.graph.resources[id], "CreationPolicy"));
         }
         Ok((0, None))
     }

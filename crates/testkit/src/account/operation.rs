@@ -162,9 +162,9 @@ impl Machine {
     pub(super) fn turn(&mut self, at: usize, status: StackStatus, reason: Option<String>) {
         let stack = &mut self.stacks[at];
         stack.status = status;
-        stack.reason.clone_from(&reason);
         let (name, id) = (stack.name.clone(), stack.id.clone());
         self.event(at, &name, "AWS::CloudFormation::Stack", Some(&id), status.word(), reason.as_deref());
+        self.stacks[at].reason = reason;
     }
 
     /// A resource's state changes.

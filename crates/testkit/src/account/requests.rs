@@ -151,7 +151,7 @@ impl Machine {
                     Some(value) => _ = resolved.insert(name.clone(), value),
                     None => {
                         problem =
-                            Some(format!("Unable to fetch parameters [{key}] from parameter store for this account."))
+                            Some(format!("Unable to fetch parameters [{key}] from parameter store for this account."));
                     }
                 }
             } else if !self.is_valid_parameter(&parameter.kind, &parameters[name]) {

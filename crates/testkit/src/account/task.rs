@@ -157,7 +157,7 @@ impl Machine {
         if !is_there {
             self.mark(at, id, "CREATE_IN_PROGRESS", None);
         }
-        match self.make(at, id, &kind, properties) {
+        match self.make(at, id, &kind, &properties) {
             Err(reason) => self.fail(at, id, if is_there { Deed::Update } else { Deed::Create }, &reason),
             Ok(extra) => {
                 let reason = "Resource creation Initiated";
