@@ -8,20 +8,6 @@ use std::path::PathBuf;
 
 const BLUEPRINT: &str = include_str!("../../../blueprints/tabpy/landfall.yaml");
 
-const TABPY: &str = r#"
-environments:
-  production:
-    target: aws
-    account: "123456789012"
-    region: us-west-2
-    parameters:
-      domain: tabpy.example.org
-      users: [analyst, dashboards]
-      allowed-sources: [203.0.113.0/24, "2001:db8::/32"]
-      sources-owner: analytics@example.org
-      sources-review-by: "2027-06-30"
-"#;
-
 const SHOP: &str = r#"
 landfall: 1
 name: shop
@@ -82,7 +68,7 @@ pub fn tabpy() -> Deployment {
 /// The same with texts of its manifest replaced.
 #[must_use]
 pub fn tabpy_with(replaced: &[(&str, &str)]) -> Deployment {
-    lowered(&format!("{BLUEPRINT}{TABPY}"), replaced)
+    lowered(BLUEPRINT, replaced)
 }
 
 /// An application of three services, two edges, and secrets of every kind.

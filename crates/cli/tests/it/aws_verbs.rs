@@ -3,28 +3,12 @@
 use crate::support::{document, machine, repository};
 use testkit::TestEnvironment;
 
-/// The blueprint with an environment in AWS.
-pub(crate) const PRODUCTION: &str = r#"
-environments:
-  production:
-    target: aws
-    account: "123456789012"
-    region: us-west-2
-    parameters:
-      domain: tabpy.example.org
-      users: [analyst, dashboards]
-      allowed-sources: [203.0.113.0/24, "2001:db8::/32"]
-      sources-owner: analytics@example.org
-      sources-review-by: "2027-06-30"
-"#;
-
-/// A machine with the blueprint in its folder, and an environment in AWS added.
+/// A machine with the blueprint in its folder.
 pub(crate) fn tabpy(machine: TestEnvironment) -> TestEnvironment {
     let blueprint = repository().join("blueprints/tabpy");
     for file in crate::support::files(&blueprint) {
         let text = std::fs::read_to_string(blueprint.join(&file)).expect("a file of the blueprint");
-        let more = if file.ends_with("landfall.yaml") { PRODUCTION } else { "" };
-        machine.write(file.to_str().expect("a readable path"), &(text + more));
+        machine.write(file.to_str().expect("a readable path"), &text);
     }
     machine
 }

@@ -11,19 +11,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 const BLUEPRINT: &str = include_str!("../../../../blueprints/tabpy/landfall.yaml");
-const PRODUCTION: &str = r#"
-environments:
-  production:
-    target: aws
-    account: "123456789012"
-    region: us-west-2
-    parameters:
-      domain: tabpy.example.org
-      users: [analyst, dashboards]
-      allowed-sources: [203.0.113.0/24, "2001:db8::/32"]
-      sources-owner: analytics@example.org
-      sources-review-by: "2027-06-30"
-"#;
 const HEAD: &str = r#"
 landfall: 1
 name: shop
@@ -144,7 +131,7 @@ fn lower(manifest: &str, files: &MemoryFiles) -> (AwsDeployment, TemplateSet) {
 
 /// What is compiled and lowered of each shape.
 pub(crate) fn compiled_shapes() -> Vec<(&'static str, Compilation, AwsDeployment)> {
-    let mut manifests = vec![("tabpy", format!("{BLUEPRINT}{PRODUCTION}"), blueprint_files())];
+    let mut manifests = vec![("tabpy", BLUEPRINT.to_owned(), blueprint_files())];
     for (name, components) in SHAPES {
         manifests.push((name, format!("{HEAD}{components}"), source_files()));
     }
@@ -162,7 +149,7 @@ pub(crate) fn compiled(components: &str) -> (Compilation, AwsDeployment) {
 }
 
 pub(crate) fn tabpy() -> (AwsDeployment, TemplateSet) {
-    lower(&format!("{BLUEPRINT}{PRODUCTION}"), &blueprint_files())
+    lower(BLUEPRINT, &blueprint_files())
 }
 
 /// Deployments of every shape, the blueprint first.
