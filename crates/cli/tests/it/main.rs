@@ -1,6 +1,7 @@
 //! The command as its users use it: as a program, in an environment of its own, with real processes.
 
 mod aws_operations;
+mod aws_permissions;
 mod aws_refusals;
 mod aws_verbs;
 mod bad_input;
