@@ -56,8 +56,11 @@ pub enum Refusal {
     Stuck,
 }
 
-/// Deletions after which one that still fails is a person's matter: as it is, with what blocks removed, without what blocks.
-const MOST_DELETIONS: u32 = 3;
+/// Deletions of everything: as it is, then with what blocks removed.
+const WHOLE_DELETIONS: u32 = 2;
+/// Deletions after which one that still fails is a person's matter. What is left keeps what it lies in from being deleted as well
+/// (an association its route table, that one its network), and each of these shows only when the one before is left.
+const MOST_DELETIONS: u32 = 8;
 /// Rollbacks of one kind after which a person has to look.
 const MOST_ROLLBACKS: u32 = 2;
 
@@ -156,10 +159,10 @@ fn towards_absent(situation: &StackSituation, status: StackStatus) -> Next {
 fn delete(situation: &StackSituation, has_failed: bool) -> Next {
     if situation.is_protected {
         Next::Unprotect
-    } else if situation.tries.deleted >= MOST_DELETIONS {
+    } else if situation.tries.deleted >= if has_failed { MOST_DELETIONS } else { WHOLE_DELETIONS + 1 } {
         Next::Refuse(Refusal::Stuck)
     } else {
-        Next::Delete { retain_failed: has_failed && situation.tries.deleted + 1 >= MOST_DELETIONS }
+        Next::Delete { retain_failed: has_failed && situation.tries.deleted >= WHOLE_DELETIONS }
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod crashes;
+mod each_resource;
 mod failures;
 mod hand;
 mod leases;
