@@ -156,14 +156,14 @@ fn a_source_folder_runs_on_a_host() {
     assert!(!journal.contains("NOT SIGNED"), "{journal}");
     world.wait_until_balanced("/", 200);
     assert_eq!(machine.run("stat -c '%U %a' /opt/landfall/source /opt/landfall/source/serve.py"), "root 755\nroot 644");
-    world.ask(&[], "/a-path-of-its-own");
+    world.wait_until_balanced("/a-path-of-its-own", 200);
     world.wait_for_request(&["PutLogEvents signed", "service/i-0123456789abcdef0", "/a-path-of-its-own"]);
     // The last words before a start are sent too, and nothing is sent twice.
-    world.ask(&[], "/last-words");
+    assert_eq!(world.ask(&[], "/last-words"), 200);
     machine.reboot();
     world.wait_for_request(&["PutLogEvents signed", "/last-words"]);
     world.wait_until_balanced("/", 200);
-    world.ask(&[], "/after");
+    world.wait_until_balanced("/after", 200);
     world.wait_for_request(&["PutLogEvents signed", "/after"]);
     assert_eq!(world.journal().matches("/last-words").count(), 1);
     assert_eq!(world.journal().matches("s3 /").count(), 1, "fetched once");

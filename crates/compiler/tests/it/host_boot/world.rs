@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for takes as long.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(240);
 const TOOLS: [&str; 8] = ["systemd-nspawn", "ip", "nft", "haproxy", "openssl", "python3", "curl", "nsenter"];
 const DOMAIN: &str = "tabpy.example.org";
 /// What is answered by the stand-in.
