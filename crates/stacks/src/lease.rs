@@ -224,6 +224,9 @@ impl<A: Account> Session<'_, A> {
                 Err(fault) => Err(fault),
             };
             if let Err(fault) = held {
+                if fault.help.is_some() {
+                    return fault;
+                }
                 return fault.help("look who works (`landfall status`), then run the command again");
             }
         }

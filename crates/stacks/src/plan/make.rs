@@ -158,13 +158,17 @@ impl<A: Account> Session<'_, A> {
             }
             Some(Asked::Unknown) | None => {
                 let status = seen.map(|seen| seen.stack.status);
+                // Nothing is in it, or nothing of it stays: it is made anew.
                 let is_empty = status.is_none_or(|status| {
                     matches!(
                         status,
                         StackStatus::ReviewInProgress
                             | StackStatus::CreateFailed
+                            | StackStatus::RollbackInProgress
                             | StackStatus::RollbackFailed
                             | StackStatus::RollbackComplete
+                            | StackStatus::DeleteInProgress
+                            | StackStatus::DeleteFailed
                             | StackStatus::DeleteComplete
                     )
                 });

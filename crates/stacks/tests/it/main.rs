@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod canary;
 mod crashes;
 mod each_resource;
 mod failures;
 mod hand;
 mod leases;
+mod meanwhile;
 mod refusals;
 mod roads;
 mod stuck;

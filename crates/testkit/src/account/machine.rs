@@ -249,6 +249,13 @@ impl Machine {
         self.stacks[at].status = stacks::account::StackStatus::DeleteComplete;
     }
 
+    /// A stack is in another state, without anything that would lead out of it: one that only somebody else's import leads to.
+    pub fn set_status(&mut self, name: &str, status: stacks::account::StackStatus) {
+        if let Some(at) = self.stacks.iter().position(|it| it.name == name && !it.is_deleted()) {
+            self.turn(at, status, None);
+        }
+    }
+
     /// A thing and what it made are gone.
     pub(super) fn remove(&mut self, serial: u64) {
         if let Some(thing) = self.things.remove(&serial) {
