@@ -14,7 +14,7 @@ pub(crate) enum CommandError {
     /// What an account would lose, or is somebody else's; nothing was changed.
     Refused(Findings, Box<Sources>),
     /// What stands in the way in an account: the first, and all others.
-    Obstacles(Fault, Vec<Fault>),
+    Obstacles(Box<Fault>, Vec<Fault>),
     /// A change in an account that the caller may not make, with its causes under their lines.
     Denied(Findings, Box<Sources>),
     /// A change in an account that failed and was rolled back, with its causes under their lines.
@@ -66,12 +66,17 @@ impl CommandError {
             Self::VerifyFailed => ExitCode::VerifyFailed,
             Self::Interrupted => ExitCode::Interrupted,
             Self::BrokenPipe => ExitCode::Ok,
-            Self::Preflight(fault) | Self::Obstacles(fault, _) => match fault.kind {
-                FaultKind::NeedsPerson | FaultKind::Permanent | FaultKind::IncompatibleState => ExitCode::Preflight,
-                _ => fault_code(fault),
-            },
+            Self::Preflight(fault) => preflight_code(fault),
+            Self::Obstacles(fault, _) => preflight_code(fault),
             Self::Fault(fault) => fault_code(fault),
         }
+    }
+}
+
+fn preflight_code(fault: &Fault) -> ExitCode {
+    match fault.kind {
+        FaultKind::NeedsPerson | FaultKind::Permanent | FaultKind::IncompatibleState => ExitCode::Preflight,
+        _ => fault_code(fault),
     }
 }
 

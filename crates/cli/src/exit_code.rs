@@ -37,8 +37,11 @@ pub(crate) const MEANINGS: &[(u8, &str)] = &[
         "valid, but with findings: a guarantee that does not hold or is not proved, warnings under `check --strict`, a proof that did not come out as expected",
     ),
     (4, "credentials or permissions are missing"),
-    (5, "refused before anything was changed: a port in use, no Python, a state of a newer version"),
-    (6, "failed and rolled back cleanly"),
+    (
+        5,
+        "refused before anything was changed: a port in use, no Python, another account, a zone that is not delegated, a plan that is stale",
+    ),
+    (6, "failed in an account and rolled back: everything is as it was before"),
     (7, "failed and needs a person; what was done stays, and `up` again goes on from there"),
     (8, "deployed, but verification failed: something promised is not true"),
     (9, "a time limit, or another landfall holds the deployment"),

@@ -160,6 +160,7 @@ impl<A: Account> Session<'_, A> {
 
     async fn take_down(&self, delete_kept: bool) -> Result<DownReport, Fault> {
         let mut report = DownReport::default();
+        let mut skipped: Vec<Leftover> = Vec::new();
         let allowed = BTreeSet::new();
         let mut open = self.stacks_there().await?;
         while let Some((layer, stack)) = open.pop() {
@@ -179,6 +180,7 @@ impl<A: Account> Session<'_, A> {
             };
             match StackRun::new(self, wish).run().await {
                 Ok(result) => {
+                    skipped.extend(self.skipped(&stack).await?);
                     report.deleted.push(stack.name);
                     report.left.extend(result.left);
                 }
@@ -190,22 +192,29 @@ impl<A: Account> Session<'_, A> {
                 }
             }
         }
-        self.finish(&mut report, delete_kept).await?;
+        self.finish(&mut report, skipped, delete_kept).await?;
         Ok(report)
     }
 
     /// Deletes what was kept, where asked, and proves that nothing else is left.
-    async fn finish(&self, report: &mut DownReport, delete_kept: bool) -> Result<(), Fault> {
+    ///
+    /// AWS tells of tags late, and not of all kinds of things: what the stacks left (`skipped`) is known by name.
+    async fn finish(&self, report: &mut DownReport, skipped: Vec<Leftover>, delete_kept: bool) -> Result<(), Fault> {
         if !report.not_ours.is_empty() {
             return Ok(());
         }
-        let mut left = self.tagged().await?;
+        let tagged = self.tagged().await?;
+        let by_name_alone = |one: &Leftover| !tagged.iter().any(|other| other.is_same(one));
+        let mut left: Vec<Leftover> = skipped.into_iter().filter(by_name_alone).chain(tagged.iter().cloned()).collect();
         if delete_kept {
             for leftover in &left {
                 report.deleted_kept.extend(self.delete_leftover(leftover).await?);
             }
             if !report.deleted_kept.is_empty() {
-                left = self.tagged().await?;
+                left.retain(|one| one.kept().is_none());
+                left.extend(self.tagged().await?);
+                left.sort();
+                left.dedup();
             }
         }
         for leftover in self.still_there(left).await? {

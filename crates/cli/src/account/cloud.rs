@@ -32,7 +32,7 @@ pub(crate) struct Cloud {
 /// What a manifest's environment is.
 pub(crate) enum Opened {
     /// On this machine.
-    Local(Project),
+    Local(Box<Project>),
     /// In an account.
     Cloud(Box<Cloud>),
 }
@@ -46,7 +46,7 @@ impl Cloud {
     ) -> Result<Opened, CommandError> {
         let mut project = Project::load(arguments, surroundings)?;
         let Some((lowered, templates)) = project.lowered.take() else {
-            return Ok(Opened::Local(project));
+            return Ok(Opened::Local(Box::new(project)));
         };
         let sources = project.compilation.sources.clone();
         let proof = project.proof.clone();

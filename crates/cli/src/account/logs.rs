@@ -48,6 +48,9 @@ pub(crate) fn run(
                 seen.insert(group.name.clone(), tail);
             }
             if !arguments.follow {
+                if seen.is_empty() {
+                    console.tell("Nothing was written yet; `--follow` waits for it.");
+                }
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;

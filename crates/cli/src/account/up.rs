@@ -146,7 +146,11 @@ async fn apply(
             };
             let mut others = others.unwrap_or_default();
             others.retain(|other| *other != fault);
-            Err(if others.is_empty() { CommandError::Preflight(fault) } else { CommandError::Obstacles(fault, others) })
+            Err(if others.is_empty() {
+                CommandError::Preflight(fault)
+            } else {
+                CommandError::Obstacles(Box::new(fault), others)
+            })
         }
     }
 }

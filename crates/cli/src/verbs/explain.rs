@@ -29,7 +29,7 @@ fn document(code: &FindingCode) -> Value {
 }
 
 /// The codes of manifests and of runs in an account, sorted.
-fn codes() -> Vec<&'static FindingCode> {
+pub(super) fn codes() -> Vec<&'static FindingCode> {
     let mut codes = compiler::codes();
     codes.extend(crate::account::codes::ALL);
     codes.sort_by_key(|code| code.code);

@@ -11,7 +11,7 @@ pub(crate) fn run(console: &Console) -> Result<(), CommandError> {
     let mut command = CommandLine::command();
     command.build();
     let commands: Vec<Value> = command.get_subcommands_mut().filter(|verb| !verb.is_hide_set()).map(describe).collect();
-    let codes: Vec<Value> = compiler::codes()
+    let codes: Vec<Value> = super::explain::codes()
         .into_iter()
         .map(|code| {
             json!({

@@ -42,7 +42,7 @@ fn text(error: &CommandError) -> Option<String> {
         )),
         CommandError::Obstacles(fault, others) => {
             let all: Vec<String> =
-                std::iter::once(fault).chain(others).map(|fault| fault_text("refused", fault)).collect();
+                std::iter::once(fault.as_ref()).chain(others).map(|fault| fault_text("refused", fault)).collect();
             Some(all.join("\n"))
         }
         CommandError::Preflight(fault) => Some(fault_text("refused", fault)),
@@ -99,7 +99,7 @@ fn document(error: &CommandError) -> Option<Value> {
         | CommandError::Stuck(findings, sources) => compiler::report::to_json(findings, sources),
         CommandError::Preflight(fault) | CommandError::Fault(fault) => json!({ "fault": fault }),
         CommandError::Obstacles(fault, others) => {
-            let all: Vec<&Fault> = std::iter::once(fault).chain(others).collect();
+            let all: Vec<&Fault> = std::iter::once(fault.as_ref()).chain(others).collect();
             json!({ "fault": fault, "faults": all })
         }
         CommandError::Usage { message, help } => json!({ "usage": { "message": message, "help": help } }),

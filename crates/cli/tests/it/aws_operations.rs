@@ -47,7 +47,7 @@ impl Bench {
             .with_variable("AWS_SECRET_ACCESS_KEY", KEY)
             .with_variable("AWS_EC2_METADATA_DISABLED", "true")
             .with_variable("NO_PROXY", "127.0.0.1")
-            .with_variable("LANDFALL_NAME_SERVER", &name_server(servers));
+            .with_variable("LANDFALL_NAME_SERVER", &name_server(&servers));
         Self { account, machine, _endpoint: endpoint, _runtime: runtime }
     }
 
@@ -86,7 +86,7 @@ impl Bench {
 }
 
 /// A name server that knows one answer: these servers have the zone, whoever asks for it.
-fn name_server(servers: Vec<String>) -> String {
+fn name_server(servers: &[String]) -> String {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
     let address = socket.local_addr().expect("an address").to_string();
     let name = |name: &String| -> Vec<u8> {

@@ -17,6 +17,8 @@ const VERBS: &[&str] = &[
     "logs",
     "events",
     "down",
+    "drift",
+    "unlock",
     "explain",
     "schema",
     "doctor",

@@ -1,6 +1,7 @@
 //! What is left in the account, found by its tags.
 
 use super::Kept;
+use crate::account::Stack;
 use crate::deployment::{DEPLOYMENT_TAG, ENVIRONMENT_TAG};
 use crate::{Account, Session};
 use model::Fault;
@@ -25,6 +26,28 @@ impl Leftover {
     pub fn is(&self, physical_id: &str) -> bool {
         let tail = self.arn.strip_suffix(":*").unwrap_or(&self.arn);
         tail == physical_id || tail.strip_suffix(physical_id).is_some_and(|before| before.ends_with(['/', ':']))
+    }
+
+    /// Whether two ARNs mean the same thing; that of a log group has a star at its end sometimes.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.arn.trim_end_matches(":*") == other.arn.trim_end_matches(":*")
+    }
+
+    /// A resource of a stack, by its type and id in AWS; none when it is of no kind that templates keep.
+    fn of(resource_type: &str, physical_id: &str, stack: &str) -> Option<Self> {
+        // arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/...
+        let [_, partition, _, region, account] = stack.splitn(6, ':').take(5).collect::<Vec<_>>().try_into().ok()?;
+        let arn = match resource_type {
+            _ if physical_id.starts_with("arn:") => physical_id.to_owned(),
+            "AWS::Logs::LogGroup" => format!("arn:{partition}:logs:{region}:{account}:log-group:{physical_id}"),
+            "AWS::SecretsManager::Secret" => {
+                format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{physical_id}")
+            }
+            "AWS::S3::Bucket" => format!("arn:{partition}:s3:::{physical_id}"),
+            "AWS::KMS::Key" => format!("arn:{partition}:kms:{region}:{account}:key/{physical_id}"),
+            _ => return None,
+        };
+        Some(Self { arn })
     }
 
     /// Its kind, when it is of one that templates keep.
@@ -56,6 +79,15 @@ impl Leftover {
 }
 
 impl<A: Account> Session<'_, A> {
+    /// What a stack that is gone left, because its template says so. By its id a stack is known for 90 days more.
+    pub(super) async fn skipped(&self, stack: &Stack) -> Result<Vec<Leftover>, Fault> {
+        let events = self.account.events(&stack.id, None).await;
+        let events = events.map_err(|error| error.fault(format!("looking at what {} left", stack.name)))?;
+        let left = events.iter().filter(|event| event.status == "DELETE_SKIPPED");
+        let left = left.filter_map(|one| Leftover::of(&one.resource_type, one.physical_id.as_deref()?, &stack.id));
+        Ok(left.collect())
+    }
+
     /// All that carries the tags of this deployment in this environment.
     pub(super) async fn tagged(&self) -> Result<Vec<Leftover>, Fault> {
         let doing = || format!("looking for what carries the tags of {}", self.deployment.name);
