@@ -37,7 +37,7 @@ impl Bench {
             let endpoint = account.serve().await.expect("a port");
             (account, endpoint)
         });
-        let servers = account.with(|machine| {
+        let servers: Vec<String> = account.with(|machine| {
             prepare(machine);
             machine.zones.iter().flat_map(|zone| zone.delegated.clone()).collect()
         });
