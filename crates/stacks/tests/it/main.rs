@@ -5,6 +5,7 @@
 mod canary;
 mod crashes;
 mod each_resource;
+mod every_state;
 mod failures;
 mod hand;
 mod leases;
