@@ -54,7 +54,7 @@ def is_full(arn):
 answer = {
   'vpcs': len(vpcs),
   'subnets': len(e.describe_subnets(Filters=within)['Subnets']),
-  'gateways': len(e.describe_nat_gateways(Filters=mine)['NatGateways']),
+  'gateways': len([g for g in e.describe_nat_gateways(Filters=mine)['NatGateways'] if g['State'] != 'deleted']),
   'addresses': len(e.describe_addresses()['Addresses']),
   'flow logs': len(e.describe_flow_logs()['FlowLogs']),
   'rules': sorted(str((p.get('FromPort'), p.get('ToPort'), [x['CidrIp'] for x in p['IpRanges']] + [x['CidrIpv6'] for x in p['Ipv6Ranges']], len(p['UserIdGroupPairs']))) for g in groups.values() for p in g['IpPermissions']),
