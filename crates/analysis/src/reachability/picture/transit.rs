@@ -190,6 +190,15 @@ impl Builder<'_> {
             Some(vpc) => {
                 unknown.extend(self.picture.vpcs[vpc].unknown_blocks.iter().cloned());
                 blocks = self.blocks_of_vpc(vpc);
+                // IPv6 blocks are propagated where that is switched on; a static route carries IPv6 all the same.
+                // Source: EC2 API reference, CreateTransitGatewayVpcAttachmentRequestOptions, read on 2026-11-21.
+                let support = self.get(name, "Options").get("Ipv6Support");
+                if support.as_text() != Some("enable") && blocks.iter().any(|block| block.addr().is_ipv6()) {
+                    blocks.retain(|block| block.addr().is_ipv4());
+                    if !support.is_absent() && support.as_text() != Some("disable") {
+                        unknown.extend(why(format!("whether {name} supports IPv6 is not known")));
+                    }
+                }
             }
             None => unknown.extend(why(format!("the routes that {name} propagates are not in this template"))),
         }
