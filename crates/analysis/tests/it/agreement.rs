@@ -282,6 +282,16 @@ fn agree(world: &World) -> Result<usize, TestCaseError> {
     Ok(cases.len())
 }
 
+/// The same worlds at every run, so that a change is judged by what it changes; with `LANDFALL_WORLDS`, others each time.
+fn runner(config: ProptestConfig) -> proptest::test_runner::TestRunner {
+    use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+    if std::env::var_os("LANDFALL_WORLDS").is_some() {
+        TestRunner::new(config)
+    } else {
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    }
+}
+
 fn worlds() -> u32 {
     std::env::var("LANDFALL_WORLDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1000)
 }
@@ -290,7 +300,7 @@ fn worlds() -> u32 {
 fn verdicts_agree_with_the_walker() {
     let config = ProptestConfig { cases: worlds(), max_shrink_iters: 20_000, ..ProptestConfig::default() };
     let compared = Cell::new(0);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..config });
+    let mut runner = runner(ProptestConfig { failure_persistence: None, ..config });
     let result = runner.run(&world(Gaps(0.0)), |world| {
         compared.set(compared.get() + agree(&world)?);
         Ok(())
@@ -386,7 +396,7 @@ fn what_is_not_known_is_never_proved() {
         ..ProptestConfig::default()
     };
     let (compared, unknown) = (Cell::new(0), Cell::new(0));
-    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let mut runner = runner(config);
     let result = runner.run(&world(Gaps(0.3)), |world| {
         let (cases, open) = is_honest(&world)?;
         compared.set(compared.get() + cases);
