@@ -278,7 +278,6 @@ mod tests {
         assert_eq!(packed, release(folder.path()).unwrap());
         let there = tempfile::tempdir().unwrap();
         fs::write(there.path().join("a.tar.gz"), &packed).unwrap();
-        #[expect(clippy::disallowed_types, reason = "tar is what hosts unpack with")]
         let run = |script: &str| {
             let mut command = std::process::Command::new("sh");
             let output = command.args(["-euc", script]).current_dir(there.path()).output().unwrap();
