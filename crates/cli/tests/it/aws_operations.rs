@@ -192,10 +192,8 @@ fn a_failure_is_shown_under_its_line_and_its_evidence_is_kept() {
         ));
     });
     let said = bench.run(&["up", "--no-verify"]).expect_code(6);
-    for word in
-        ["RUN001", "NetNatA", "maximum number of addresses", "net: { kind: network", "rolled back", "Evidence: "]
-    {
-        assert!(said.stderr.contains(word) || word.starts_with("net:"), "no {word} in\n{}", said.stderr);
+    for word in ["RUN001", "NetNatA", "maximum number of addresses", "|   net:", "rolled back", "Evidence: "] {
+        assert!(said.stderr.contains(word), "no {word} in\n{}", said.stderr);
     }
     let kept = files(&bench.machine.path("")).into_iter().any(|file| file.to_string_lossy().contains("evidence"));
     assert!(kept, "no evidence in {:?}", files(&bench.machine.path("")));
@@ -289,12 +287,34 @@ fn the_lease_names_its_holder_and_can_be_taken() {
 
 #[test]
 fn a_stack_of_somebody_else_is_left_alone() {
+    // Two deployments whose stacks have the same names: `tabpy` in `prod-eu` and `tabpy-prod` in `eu`.
     let bench = Bench::new();
-    let _ = bench.up();
-    bench.edit("name: tabpy\n", "name: tabpy-production\n");
-    // Another deployment cannot be mistaken for this one.
-    let plan = bench.run(&["plan"]).expect_code(0);
-    assert!(plan.stdout.contains("4 to make"), "{}", plan.stdout);
+    bench.edit("\n  production:", "\n  prod-eu:");
+    let _ = bench.machine.run(&["up", "--no-verify", "-e", "prod-eu"]).expect_code(0);
+    let before = bench.account.with(|machine| machine.shape());
+    bench.edit("name: tabpy\n", "name: tabpy-prod\n");
+    bench.edit("\n  prod-eu:", "\n  eu:");
+    for words in [&["plan", "-e", "eu"][..], &["up", "--no-verify", "-e", "eu"][..]] {
+        let said = bench.machine.run(words).expect_code(5);
+        assert!(said.stderr.contains("RUN005") && said.stderr.contains("tabpy"), "{}", said.stderr);
+    }
+    let down = bench.machine.run(&["down", "--yes", "-e", "eu"]).expect_code(0);
+    assert!(down.stdout.contains("not touched"), "{}", down.stdout);
+    assert_eq!(bench.account.with(|machine| machine.shape()), before);
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_said_before_anything_is_made() {
+    let bench = Bench::new();
+    bench.account.with(|machine| {
+        machine.quotas.retain(|(_, code, _)| code != "L-F678F1CE");
+        machine.quotas.push(("vpc".to_owned(), "L-F678F1CE".to_owned(), 0.0));
+    });
+    let said = bench.run(&["up", "--no-verify"]).expect_code(5);
+    for word in ["VPCs per Region", "request-service-quota-increase", "L-F678F1CE"] {
+        assert!(said.stderr.contains(word), "no {word} in {}", said.stderr);
+    }
+    assert!(bench.account.with(|machine| machine.statuses()).is_empty(), "nothing is made");
 }
 
 /// A file system of a few kilobytes, where this user may mount one.
