@@ -1,0 +1,8 @@
+//! Against real servers on loopback.
+
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+#[test]
+fn placeholder() {
+    Some(()).unwrap();
+}
