@@ -5,6 +5,7 @@
 //! one and returns the next, so that no stage can receive an earlier one's half-truth.
 
 pub mod cfn;
+pub mod database;
 pub mod digest;
 pub mod event;
 pub mod fault;
@@ -12,6 +13,7 @@ pub mod finding;
 pub mod manifest_path;
 pub mod name;
 pub mod plan;
+pub mod private_access;
 pub mod probe;
 pub mod process_graph;
 pub mod run_state;

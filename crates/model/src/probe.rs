@@ -3,6 +3,7 @@
 //! A probe is a question and what counts as the right answer. Many are negative: what must be
 //! refused proves more than what works.
 
+use crate::private_access::DatabaseLogin;
 use crate::{ComponentName, ManifestPath, NodeId, PortId, ProbeId, Text};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -73,14 +74,42 @@ pub enum Question {
         /// Whether it must be accepted.
         open: bool,
     },
-    /// Kill a program's processes with SIGKILL; it must answer `alive` again in time.
+    /// Kill a program's processes with SIGKILL, or a tunnel's connection; it must answer `alive` again in time.
     Restart {
-        /// Which program.
+        /// Which program or tunnel.
         program: NodeId,
         /// Seconds.
         within_seconds: u32,
         /// What it must answer then.
         alive: Box<Question>,
+    },
+    /// Log in at a database and say a statement.
+    Sql {
+        /// Where it listens, on the loopback address.
+        port: PortId,
+        /// As whom.
+        login: DatabaseLogin,
+        /// Whether the connection is encrypted, its certificate checked.
+        tls: bool,
+        /// What is said.
+        statement: String,
+        /// What must happen.
+        expect: SqlExpectation,
+    },
+    /// Log in at an SSH server and ask for something.
+    Ssh {
+        /// Where it listens, on the loopback address.
+        port: PortId,
+        /// The `Secret` node (ed25519) of its host key.
+        host_key: NodeId,
+        /// The account.
+        user: String,
+        /// The `Secret` node (ed25519) of the key that logs in; a key that nobody knows when absent.
+        key: Option<NodeId>,
+        /// What is asked for.
+        request: SshRequest,
+        /// Whether it must be granted.
+        granted: bool,
     },
     /// Look at a file's permission bits and owner (the user that runs the deployment).
     File {
@@ -218,6 +247,45 @@ pub enum OldTlsVersion {
     /// RFC 4346.
     #[serde(rename = "1.1")]
     V1_1,
+}
+
+/// What must come of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "must", rename_all = "snake_case")]
+pub enum SqlExpectation {
+    /// It succeeds with at least so many rows.
+    Rows {
+        /// How many.
+        at_least: u64,
+    },
+    /// It is refused for want of rights; another error counts as failure.
+    Denied,
+    /// The login itself is refused.
+    LoginRefused,
+}
+
+/// What is asked of an SSH server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum SshRequest {
+    /// Logging in, no more.
+    Login,
+    /// A shell.
+    Shell,
+    /// Running a command.
+    Command,
+    /// A connection to a host and port, in the words of a client (`ssh -L`).
+    Forward {
+        /// The host.
+        host: String,
+        /// The port as a text that may have a hole.
+        port: Text,
+    },
+    /// Listening on a port (`ssh -R`).
+    Listen {
+        /// The port as a text that may have a hole.
+        port: Text,
+    },
 }
 
 /// A choice of this machine's addresses.

@@ -4,6 +4,8 @@
 //! in it names an application or a component kind; a service, a database, a tunnel are all made
 //! of these nodes.
 
+use crate::database::{DatabaseContent, Engine};
+use crate::private_access::{SshServerSpec, TunnelSpec, TunnelWay};
 use crate::probe::Probe;
 use crate::text::TemplateValue;
 use crate::{Atom, ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, Text};
@@ -55,6 +57,14 @@ pub enum NodeSpec {
     Program(ProgramSpec),
     /// A TLS edge: the listeners, certificate and routes through which people come in.
     Edge(EdgeSpec),
+    /// The programs of a database engine, a data folder of theirs, a certificate.
+    DatabaseServer(DatabaseServerSpec),
+    /// What is inside a database server that runs.
+    DatabaseContent(DatabaseContentSpec),
+    /// A running SSH server that lets stated forwards through.
+    SshServer(SshServerSpec),
+    /// A tunnel that is kept open.
+    Tunnel(TunnelSpec),
 }
 
 impl NodeSpec {
@@ -68,6 +78,10 @@ impl NodeSpec {
             Self::File(_) => "file",
             Self::Program(_) => "program",
             Self::Edge(_) => "edge",
+            Self::DatabaseServer(_) => "database server",
+            Self::DatabaseContent(_) => "database content",
+            Self::SshServer(_) => "ssh server",
+            Self::Tunnel(_) => "tunnel",
         }
     }
 }
@@ -86,7 +100,7 @@ impl NodeSpec {
             })
         }
         match self {
-            Self::Secret(_) | Self::PythonEnvironment(_) | Self::Source(_) => BTreeSet::new(),
+            Self::Secret(_) | Self::PythonEnvironment(_) | Self::Source(_) | Self::DatabaseServer(_) => BTreeSet::new(),
             Self::File(file) => file.context.values().flat_map(|value| of_atoms(value.atoms().into_iter())).collect(),
             Self::Program(program) => {
                 let texts =
@@ -101,6 +115,21 @@ impl NodeSpec {
                 let backends = edge.routes.iter().flat_map(|route| &route.backends);
                 backends.chain([&edge.https]).chain(&edge.redirect).collect()
             }
+            Self::DatabaseContent(content) => BTreeSet::from([&content.port]),
+            Self::SshServer(server) => {
+                let accounts = server.accounts.values();
+                let forwards = accounts.clone().flat_map(|account| account.forwards.iter().map(|to| &to.port));
+                forwards.chain(accounts.flat_map(|account| &account.listens)).chain([&server.port]).collect()
+            }
+            Self::Tunnel(tunnel) => {
+                let far_end = tunnel.health.iter().filter_map(|health| health.far_end.as_ref());
+                let peer = [&tunnel.server.host, &tunnel.server.port].into_iter().flat_map(of_text);
+                let (text, port) = match &tunnel.way {
+                    TunnelWay::Reverse { listen, target } => (Some(listen), target),
+                    TunnelWay::Forward { listen, .. } => (None, listen),
+                };
+                peer.chain(text.into_iter().flat_map(of_text)).chain([port]).chain(far_end).collect()
+            }
         }
     }
 
@@ -110,14 +139,22 @@ impl NodeSpec {
         match self {
             Self::Program(program) => program.ports.iter().collect(),
             Self::Edge(edge) => [&edge.https].into_iter().chain(&edge.redirect).collect(),
-            Self::Secret(_) | Self::PythonEnvironment(_) | Self::Source(_) | Self::File(_) => Vec::new(),
+            Self::SshServer(server) => vec![&server.port],
+            Self::Tunnel(TunnelSpec { way: TunnelWay::Forward { listen, .. }, .. }) => vec![listen],
+            Self::Secret(_)
+            | Self::PythonEnvironment(_)
+            | Self::Source(_)
+            | Self::File(_)
+            | Self::DatabaseServer(_)
+            | Self::DatabaseContent(_)
+            | Self::Tunnel(_) => Vec::new(),
         }
     }
 
     /// Whether it runs and listens, so that others wait for it but are not made of it.
     #[must_use]
     pub fn is_running_part(&self) -> bool {
-        matches!(self, Self::Program(_) | Self::Edge(_))
+        matches!(self, Self::Program(_) | Self::Edge(_) | Self::SshServer(_) | Self::Tunnel(_))
     }
 }
 
@@ -252,6 +289,37 @@ pub struct FileSpec {
     pub mode: u32,
 }
 
+/// A database engine on this machine, with a data folder of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseServerSpec {
+    /// Which family is wanted.
+    pub engine: Engine,
+    /// Which may stand for it when it is not on this machine; they speak the same protocol.
+    pub stand_in: Option<Engine>,
+    /// The release wanted, as `8.4` or `16`; on this machine the one that is found will do, and a difference is told.
+    pub version: Option<String>,
+    /// The oldest release that will do here.
+    pub minimum: String,
+    /// The `Secret` node of the administrator's password.
+    pub administrator: NodeId,
+    /// The names on its certificate.
+    pub names: Vec<String>,
+}
+
+/// What is inside a database server that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseContentSpec {
+    /// The `DatabaseServer` node.
+    pub server: NodeId,
+    /// The port on which it listens.
+    pub port: PortId,
+    /// What it must hold.
+    pub content: DatabaseContent,
+}
+
+/// The name of the administrator of a local database server.
+pub const DATABASE_ADMINISTRATOR: &str = "landfall_admin";
+
 /// A program that is kept running.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProgramSpec {
@@ -271,6 +339,9 @@ pub struct ProgramSpec {
     pub memory_limit: Option<u64>,
     /// Seconds between the polite and the final signal.
     pub stop_grace_seconds: u32,
+    /// Whether it refuses to run as the superuser, as PostgreSQL does: it then runs under a number of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refuses_superuser: bool,
 }
 
 /// How one knows that a program can be used.

@@ -24,6 +24,32 @@ pub enum Atom {
     Loopback,
     /// The path of the certificate of the authority that signs this deployment's certificates.
     AuthorityFile,
+    /// The absolute path of a program of the engine that a `DatabaseServer` node found, by its part.
+    DatabaseProgram(NodeId, DatabaseProgram),
+    /// The absolute path of something that a `DatabaseServer` node made.
+    DatabaseFile(NodeId, DatabaseFile),
+}
+
+/// A program of a database engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseProgram {
+    /// The server: `postgres`, `mariadbd`, `mysqld`.
+    Server,
+}
+
+/// Something that a `DatabaseServer` node made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseFile {
+    /// The folder of its data.
+    Data,
+    /// A private folder with a path short enough for a socket.
+    Run,
+    /// The certificate and its chain, PEM.
+    Certificate,
+    /// The certificate's key, PEM.
+    Key,
 }
 
 /// Which part of a secret is meant.
@@ -47,7 +73,12 @@ impl Atom {
     #[must_use]
     pub fn node(&self) -> Option<&NodeId> {
         match self {
-            Self::File(node) | Self::Source(node) | Self::PythonProgram(node, _) | Self::Secret(node, _) => Some(node),
+            Self::File(node)
+            | Self::Source(node)
+            | Self::PythonProgram(node, _)
+            | Self::Secret(node, _)
+            | Self::DatabaseProgram(node, _)
+            | Self::DatabaseFile(node, _) => Some(node),
             Self::Port(_) | Self::Data(..) | Self::Loopback | Self::AuthorityFile => None,
         }
     }
@@ -66,6 +97,11 @@ impl fmt::Display for Atom {
             Self::Secret(node, SecretPart::Public) => write!(f, "<public key {node}>"),
             Self::Loopback => f.write_str("<loopback>"),
             Self::AuthorityFile => f.write_str("<authority certificate>"),
+            Self::DatabaseProgram(node, DatabaseProgram::Server) => write!(f, "<server of {node}>"),
+            Self::DatabaseFile(node, DatabaseFile::Data) => write!(f, "<data of {node}>"),
+            Self::DatabaseFile(node, DatabaseFile::Run) => write!(f, "<run folder of {node}>"),
+            Self::DatabaseFile(node, DatabaseFile::Certificate) => write!(f, "<certificate of {node}>"),
+            Self::DatabaseFile(node, DatabaseFile::Key) => write!(f, "<key of {node}>"),
         }
     }
 }
