@@ -52,6 +52,9 @@ impl<'a, R: Running> Asker<'a, R> {
                 Question::Restart { program, within_seconds, alive } => {
                     restart::restart(self, program, *within_seconds, alive).await
                 }
+                Question::Sql { .. } | Question::Ssh { .. } => {
+                    Answer::fails("an answer", "this question cannot be asked yet".to_owned())
+                }
                 Question::File { file, mode } => self.file(file, *mode),
             }
         }

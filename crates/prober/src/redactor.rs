@@ -39,7 +39,11 @@ fn request_of(question: &Question) -> Option<&HttpRequest> {
     match question {
         Question::Http { request, .. } => Some(request),
         Question::Restart { alive, .. } => request_of(alive),
-        Question::Tls { .. } | Question::Tcp { .. } | Question::File { .. } => None,
+        Question::Tls { .. }
+        | Question::Tcp { .. }
+        | Question::File { .. }
+        | Question::Sql { .. }
+        | Question::Ssh { .. } => None,
     }
 }
 

@@ -211,6 +211,8 @@ pub(crate) fn not_checkable(probe: &Probe, deployment: &Deployment) -> Option<&'
     let to = match &probe.question {
         Question::File { .. } => return Some("it looks at a file of the hosts"),
         Question::Restart { .. } => return Some("it kills a program on the hosts"),
+        Question::Sql { .. } => return Some("it asks the database, which nobody outside of its network may reach"),
+        Question::Ssh { .. } => return Some("it asks an SSH server with a key that is kept on this machine alone"),
         Question::Tcp { .. } => {
             return Some("it looks at ports of the hosts, which nothing but the balancer may reach");
         }

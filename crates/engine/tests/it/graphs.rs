@@ -72,6 +72,7 @@ pub(crate) fn program(port: &str, command: &str) -> NodeSpec {
         restart: RestartPolicy::Always,
         memory_limit: None,
         stop_grace_seconds: 5,
+        refuses_superuser: false,
     })
 }
 

@@ -86,6 +86,9 @@ fn wrong(
                 Some(program) => program_trouble(program, spec.restart),
             },
         },
+        NodeSpec::DatabaseServer(_) | NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {
+            None
+        }
         NodeSpec::Edge(spec) => {
             let authority = disk::read(&authority::certificate_file(&target.setup.folders))?;
             let authority = authority.and_then(|bytes| String::from_utf8(bytes).ok());

@@ -43,6 +43,9 @@ pub(super) async fn perform(target: &LocalTarget, job: Job<'_>) -> Result<Outcom
         NodeSpec::File(spec) => file(target, job, spec),
         NodeSpec::Program(spec) => program(target, job, spec).await,
         NodeSpec::Edge(spec) => edge(target, job, spec).await,
+        NodeSpec::DatabaseServer(_) | NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {
+            Err(Fault::new(FaultKind::Bug, format!("making {node}"), "this machine cannot make it yet"))
+        }
     }
 }
 
@@ -204,6 +207,7 @@ async fn delete(target: &LocalTarget, node: &NodeId, made: &Node) -> Result<Outc
             stop(target, node).await?;
             disk::remove_with_empty_parents(&home.certificate(node), home.root())?;
         }
+        NodeSpec::DatabaseServer(_) | NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {}
     }
     Ok(outcome("removed", None))
 }

@@ -245,6 +245,7 @@ pub(crate) fn script(script: &str) -> ProgramSpec {
         restart: RestartPolicy::Always,
         memory_limit: None,
         stop_grace_seconds: 2,
+        refuses_superuser: false,
     }
 }
 

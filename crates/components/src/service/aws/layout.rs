@@ -66,9 +66,11 @@ impl<'a> Layout<'a> {
     pub(super) fn is_elsewhere(&self, atom: &Atom) -> bool {
         let owner = match atom {
             Atom::Port(port) => self.processes.ports.get(port).map(|request| &request.component),
-            Atom::File(node) | Atom::Source(node) | Atom::PythonProgram(node, _) => {
-                self.processes.nodes.get(node).map(|node| &node.component)
-            }
+            Atom::File(node)
+            | Atom::Source(node)
+            | Atom::PythonProgram(node, _)
+            | Atom::DatabaseProgram(node, _)
+            | Atom::DatabaseFile(node, _) => self.processes.nodes.get(node).map(|node| &node.component),
             Atom::Data(component, _) => Some(component),
             Atom::Secret(..) | Atom::Loopback | Atom::AuthorityFile => None,
         };
@@ -87,7 +89,7 @@ impl<'a> Layout<'a> {
             // Load balancers come from outside; the group of the host decides who reaches the port.
             Atom::Loopback => "0.0.0.0".to_owned(),
             Atom::AuthorityFile => "/etc/ssl/certs/ca-certificates.crt".to_owned(),
-            Atom::Secret(..) => return None,
+            Atom::Secret(..) | Atom::DatabaseProgram(..) | Atom::DatabaseFile(..) => return None,
         })
     }
 
