@@ -40,6 +40,8 @@ pub enum Layer {
     Network,
     /// What is kept: secrets, files, databases.
     Data,
+    /// The hosts through which one gets at what is kept, before anything works with it.
+    Access,
     /// What computes.
     Service,
     /// What the world sees: load balancers, certificates, names.
@@ -48,7 +50,7 @@ pub enum Layer {
 
 impl Layer {
     /// All, in the order in which they are made.
-    pub const ALL: [Self; 4] = [Self::Network, Self::Data, Self::Service, Self::Edge];
+    pub const ALL: [Self; 5] = [Self::Network, Self::Data, Self::Access, Self::Service, Self::Edge];
 
     /// The word that names it in stacks and files.
     #[must_use]
@@ -56,6 +58,7 @@ impl Layer {
         match self {
             Self::Network => "network",
             Self::Data => "data",
+            Self::Access => "access",
             Self::Service => "service",
             Self::Edge => "edge",
         }
