@@ -7,8 +7,10 @@ use crate::request::Fields;
 use crate::service::Service;
 use model::Secret;
 use stacks::account::{
-    Account, Called, Certificate, ChangeSet, ChangeSetRequest, ConsoleOutput, DriftDetection, Entry, Host, HostedZone,
-    Identity, LogTail, ResourceDrift, SecretState, SecretVersion, Stack, StackEvent, StackResource, TaggedResource,
+    Account, Called, Certificate, ChangeSet, ChangeSetRequest, ConsoleOutput, Databases, DbEngineVersion, DbKind,
+    DbOffer, DbServer, DbSnapshot, DriftDetection, Entry, Host, HostedZone, Identity, LogTail, Machine, ManagedHost,
+    ResourceDrift, RestoreRequest, SecretState, SecretVersion, SessionRequest, Sessions, Stack, StackEvent,
+    StackResource, StartedSession, TaggedResource,
 };
 
 impl Account for CloudAccount {
@@ -203,5 +205,75 @@ impl Account for CloudAccount {
 
     async fn existing_ids(&self, ids: &[String]) -> Called<Vec<String>> {
         calls::vpc::existing(&self.client, ids).await
+    }
+}
+
+impl Sessions for CloudAccount {
+    async fn start_session(&self, request: &SessionRequest) -> Called<StartedSession> {
+        calls::sessions::start(&self.client, request).await
+    }
+
+    async fn resume_session(&self, id: &str) -> Called<Option<StartedSession>> {
+        calls::sessions::resume(&self.client, id).await
+    }
+
+    async fn terminate_session(&self, id: &str) -> Called<()> {
+        calls::sessions::terminate(&self.client, id).await
+    }
+
+    async fn managed_hosts(&self, instances: &[String]) -> Called<Vec<ManagedHost>> {
+        calls::sessions::managed_hosts(&self.client, instances).await
+    }
+
+    async fn machines(&self, tags: &[(String, String)]) -> Called<Vec<Machine>> {
+        calls::sessions::machines(&self.client, tags).await
+    }
+}
+
+impl Databases for CloudAccount {
+    async fn db_server(&self, kind: DbKind, id: &str) -> Called<Option<DbServer>> {
+        calls::databases::server(&self.client, kind, id).await
+    }
+
+    async fn create_db_snapshot(
+        &self,
+        kind: DbKind,
+        of: &str,
+        snapshot: &str,
+        tags: &[(String, String)],
+    ) -> Called<()> {
+        calls::databases::create_snapshot(&self.client, kind, of, snapshot, tags).await
+    }
+
+    async fn db_snapshot(&self, kind: DbKind, snapshot: &str) -> Called<Option<DbSnapshot>> {
+        calls::databases::snapshot(&self.client, kind, snapshot).await
+    }
+
+    async fn db_snapshots(&self, kind: DbKind, of: &str) -> Called<Vec<DbSnapshot>> {
+        calls::databases::snapshots(&self.client, kind, of).await
+    }
+
+    async fn delete_db_snapshot(&self, kind: DbKind, snapshot: &str) -> Called<()> {
+        calls::databases::delete_snapshot(&self.client, kind, snapshot).await
+    }
+
+    async fn restore_db(&self, request: &RestoreRequest) -> Called<()> {
+        calls::databases::restore(&self.client, request).await
+    }
+
+    async fn add_db_member(&self, cluster: &str, member: &str, engine: &str, class: &str) -> Called<()> {
+        calls::databases::add_member(&self.client, cluster, member, engine, class).await
+    }
+
+    async fn keep_db_administrator(&self, kind: DbKind, id: &str) -> Called<()> {
+        calls::databases::keep_administrator(&self.client, kind, id).await
+    }
+
+    async fn db_engine_versions(&self, engine: &str, version: Option<&str>) -> Called<Vec<DbEngineVersion>> {
+        calls::databases::engine_versions(&self.client, engine, version).await
+    }
+
+    async fn db_offers(&self, engine: &str, version: &str, class: &str) -> Called<Vec<DbOffer>> {
+        calls::databases::offers(&self.client, engine, version, class).await
     }
 }

@@ -172,6 +172,9 @@ const WRONG_STATE: &[&str] = &[
     "InvalidDBInstanceState",
     "InvalidDBClusterStateFault",
     "InvalidNetworkInterface.InUse",
+    "InvalidDBSnapshotState",
+    "InvalidDBClusterSnapshotStateFault",
+    "TargetNotConnected",
 ];
 
 fn kind(status: u16, code: &str, message: &str) -> CallErrorKind {

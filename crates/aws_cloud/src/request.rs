@@ -116,8 +116,20 @@ impl Fields {
 
     /// A filter of EC2's: `Filter.1.Name`, `Filter.1.Value.1`.
     pub(crate) fn filter(self, name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        values.into_iter().enumerate().fold(self.with("Filter.1.Name", name), |fields, (index, value)| {
-            fields.with(format!("Filter.1.Value.{}", index + 1), value.as_ref())
+        self.filters([(name.to_owned(), values)])
+    }
+
+    /// Filters of EC2's; what is found passes all of them.
+    pub(crate) fn filters<V: AsRef<str>>(
+        self,
+        filters: impl IntoIterator<Item = (String, impl IntoIterator<Item = V>)>,
+    ) -> Self {
+        filters.into_iter().enumerate().fold(self, |fields, (index, (name, values))| {
+            let filter = format!("Filter.{}", index + 1);
+            let named = fields.with(format!("{filter}.Name"), name);
+            values.into_iter().enumerate().fold(named, |fields, (index, value)| {
+                fields.with(format!("{filter}.Value.{}", index + 1), value.as_ref())
+            })
         })
     }
 }

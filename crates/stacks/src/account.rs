@@ -3,16 +3,22 @@
 //! An implementation makes exactly one request for each call (a page loop counts as several) and repeats nothing: pauses
 //! and repetitions are decided above it, where all calls of a run are seen. Times are RFC 3339, UTC.
 
+mod databases;
 mod error;
 mod hosts;
 mod names;
 mod secrets;
+mod sessions;
 mod stack;
 
+pub use databases::{
+    AdministratorSecret, Databases, DbEndpoint, DbEngineVersion, DbKind, DbOffer, DbServer, DbSnapshot, RestoreRequest,
+};
 pub use error::{CallError, CallErrorKind};
 pub use hosts::{ConsoleOutput, Host, LogTail};
 pub use names::{Certificate, CertificateStatus, HostedZone, ValidationRecord};
 pub use secrets::{SecretState, SecretVersion};
+pub use sessions::{Machine, ManagedHost, SessionRequest, SessionTarget, Sessions, StartedSession};
 pub use stack::{
     Capability, Change, ChangeAction, ChangeCause, ChangeSet, ChangeSetKind, ChangeSetRequest, ChangeSetStatus,
     DriftDetection, DriftStatus, PropertyDifference, Replacement, ResourceDrift, Stack, StackEvent, StackResource,

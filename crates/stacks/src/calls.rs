@@ -6,9 +6,10 @@ pub use pacer::Pacer;
 
 use crate::Account;
 use crate::account::{
-    CallError, CallErrorKind, Called, Certificate, ChangeSet, ChangeSetRequest, ConsoleOutput, DriftDetection, Entry,
-    Host, HostedZone, Identity, LogTail, ResourceDrift, SecretState, SecretVersion, Stack, StackEvent, StackResource,
-    TaggedResource,
+    CallError, CallErrorKind, Called, Certificate, ChangeSet, ChangeSetRequest, ConsoleOutput, Databases,
+    DbEngineVersion, DbKind, DbOffer, DbServer, DbSnapshot, DriftDetection, Entry, Host, HostedZone, Identity, LogTail,
+    Machine, ManagedHost, ResourceDrift, RestoreRequest, SecretState, SecretVersion, SessionRequest, Sessions, Stack,
+    StackEvent, StackResource, StartedSession, TaggedResource,
 };
 use model::Secret;
 use std::collections::BTreeMap;
@@ -62,7 +63,7 @@ pub struct Calls<'a, A> {
     counts: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-impl<'a, A: Account> Calls<'a, A> {
+impl<'a, A> Calls<'a, A> {
     /// Wraps an account. The pacer is shared by all of a process.
     pub fn new(account: A, pacer: Arc<Pacer>, tell: &'a (dyn Fn(CallNotice) + Send + Sync)) -> Self {
         Self { account, pacer, tell, counts: Mutex::new(BTreeMap::new()) }
@@ -130,11 +131,9 @@ fn given_up(mut error: CallError, after: Duration) -> CallError {
 }
 
 macro_rules! paced {
-    ($($operation:literal fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        impl<A: Account> Account for Calls<'_, A> {
-            fn region(&self) -> &str {
-                self.account.region()
-            }
+    ($port:ident { $($($first:item)+)? } $($operation:literal fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        impl<A: $port> $port for Calls<'_, A> {
+            $($($first)+)?
             $(
                 async fn $name(&self, $($argument: $kind),*) -> Called<$answer> {
                     self.paced($operation, || self.account.$name($($argument),*)).await
@@ -145,6 +144,11 @@ macro_rules! paced {
 }
 
 paced! {
+    Account {
+        fn region(&self) -> &str {
+            self.account.region()
+        }
+    }
     "sts:GetCallerIdentity" fn identity() -> Identity;
     "cloudformation:DescribeStacks" fn stack(name_or_id: &str) -> Option<Stack>;
     "cloudformation:DescribeStacks" fn stacks() -> Vec<Stack>;
@@ -193,4 +197,28 @@ paced! {
     "ec2:Describe" fn count(resource_type: &str) -> usize;
     "iam:SimulatePrincipalPolicy" fn denied_actions(caller: &str, actions: &[&str]) -> Option<Vec<String>>;
     "ec2:DescribeExisting" fn existing_ids(ids: &[String]) -> Vec<String>;
+}
+
+paced! {
+    Sessions {}
+    "ssm:StartSession" fn start_session(request: &SessionRequest) -> StartedSession;
+    "ssm:ResumeSession" fn resume_session(id: &str) -> Option<StartedSession>;
+    "ssm:TerminateSession" fn terminate_session(id: &str) -> ();
+    "ssm:DescribeInstanceInformation" fn managed_hosts(instances: &[String]) -> Vec<ManagedHost>;
+    "ec2:DescribeInstances" fn machines(tags: &[(String, String)]) -> Vec<Machine>;
+}
+
+paced! {
+    Databases {}
+    "rds:Describe" fn db_server(kind: DbKind, id: &str) -> Option<DbServer>;
+    "rds:CreateSnapshot"
+        fn create_db_snapshot(kind: DbKind, of: &str, snapshot: &str, tags: &[(String, String)]) -> ();
+    "rds:DescribeSnapshots" fn db_snapshot(kind: DbKind, snapshot: &str) -> Option<DbSnapshot>;
+    "rds:DescribeSnapshots" fn db_snapshots(kind: DbKind, of: &str) -> Vec<DbSnapshot>;
+    "rds:DeleteSnapshot" fn delete_db_snapshot(kind: DbKind, snapshot: &str) -> ();
+    "rds:Restore" fn restore_db(request: &RestoreRequest) -> ();
+    "rds:CreateDBInstance" fn add_db_member(cluster: &str, member: &str, engine: &str, class: &str) -> ();
+    "rds:Modify" fn keep_db_administrator(kind: DbKind, id: &str) -> ();
+    "rds:DescribeDBEngineVersions" fn db_engine_versions(engine: &str, version: Option<&str>) -> Vec<DbEngineVersion>;
+    "rds:DescribeOrderableDBInstanceOptions" fn db_offers(engine: &str, version: &str, class: &str) -> Vec<DbOffer>;
 }

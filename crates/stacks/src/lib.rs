@@ -28,7 +28,7 @@ mod token;
 pub mod up;
 mod world;
 
-pub use account::Account;
+pub use account::{Account, Databases, Sessions};
 pub use calls::{CallNotice, Calls, Pacer};
 pub use causes::{Cause, denied_action};
 pub use deployment::{DEPLOYMENT_TAG, Deployment, ENVIRONMENT_TAG, MANIFEST_TAG};

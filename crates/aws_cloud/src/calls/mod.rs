@@ -2,6 +2,7 @@
 
 pub(crate) mod buckets;
 pub(crate) mod change_sets;
+pub(crate) mod databases;
 pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod hosts;
@@ -13,6 +14,7 @@ pub(crate) mod protection;
 pub(crate) mod quotas;
 pub(crate) mod register;
 pub(crate) mod secrets;
+pub(crate) mod sessions;
 pub(crate) mod stacks;
 pub(crate) mod tags;
 pub(crate) mod vpc;

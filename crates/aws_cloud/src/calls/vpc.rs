@@ -8,7 +8,7 @@ use crate::xml::Element;
 use stacks::account::{CallError, CallErrorKind, Called};
 
 /// All entries of a list, page by page.
-async fn entries(
+pub(crate) async fn entries(
     client: &Client,
     action: &'static str,
     list: &str,
