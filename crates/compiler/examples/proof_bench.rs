@@ -50,15 +50,6 @@ fn say(reading: Vec<Duration>, proving: Vec<Duration>, resources: usize, report:
     );
 }
 
-/// The blueprint as it would stand in an account, with a domain and an account filled in.
-const PRODUCTION: &str = "
-environments:
-  production:
-    target: aws
-    account: \"123456789012\"
-    region: us-west-2
-    parameters: { domain: tabpy.example.org }
-";
 
 /// The files beside the blueprint's manifest.
 struct Beside;
@@ -81,7 +72,7 @@ impl components::context::Files for Beside {
 }
 
 fn tabpy(runs: usize) -> Result {
-    let manifest = format!("{}{PRODUCTION}", include_str!("../../../blueprints/tabpy/landfall.yaml"));
+    let manifest = include_str!("../../../blueprints/tabpy/landfall.yaml");
     let mut options = compiler::Options::new(&Beside, "2026-11-20");
     options.environment = "production".to_owned();
     let (mut reading, mut proving) = (Vec::new(), Vec::new());
