@@ -9,6 +9,7 @@ use crate::shape::Shape;
 use crate::substitute::Uses;
 use components::component::{ErasedComponent, Need, ValidComponent};
 use components::context::ValidationContext;
+use components::people::People;
 use components::probes::{self, ProbeContext, ProbeSpec};
 use components::registry;
 use indexmap::IndexMap;
@@ -32,6 +33,7 @@ pub(crate) struct ComponentStage<'a> {
     pub(crate) today: &'a str,
     pub(crate) files: &'a RecordedFiles<'a>,
     pub(crate) parameters: &'a Map<String, Value>,
+    pub(crate) people: &'a People,
     pub(crate) uses: &'a Uses,
 }
 
@@ -212,7 +214,7 @@ impl ComponentStage<'_> {
         findings: &mut Findings,
     ) -> Option<ValidComponent> {
         let (files, parameters, is_local, today) = (self.files, self.parameters, self.is_local, self.today);
-        let cx = ValidationContext { name, at, files, parameters, is_local, today };
+        let cx = ValidationContext { name, at, files, parameters, people: self.people, is_local, today };
         match kind.validate(said, &cx, findings) {
             Ok(valid) => valid,
             Err(error) => {

@@ -1,13 +1,14 @@
 //! From an application to the resources of an AWS account.
 
 use crate::application::Application;
-use crate::realise::realise_locally;
+use crate::realise::{realise_locally, whole};
 use components::aws_context::{AwsContext, AwsGraph, StatedWay};
+use components::context::Whole;
 use components::registry;
-use model::{ComponentName, Digest, Findings, ManifestPath, cfn};
+use model::{ComponentName, Digest, Findings, ManifestPath, Rotations, cfn};
 
 /// The order in which kinds are lowered: what others stand on comes first.
-const ORDER: [&str; 4] = ["network", "secret", "service", "edge"];
+const ORDER: [&str; 5] = ["network", "secret", "database", "service", "edge"];
 /// The name of the network of an application that says none.
 const IMPLIED_NETWORK: &str = "net";
 
@@ -42,12 +43,14 @@ pub struct AwsDeployment {
 #[must_use]
 pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Option<AwsDeployment> {
     let before = findings.error_count();
-    let processes = realise_locally(application);
+    let rotations = Rotations::default();
+    let processes = realise_locally(application, &rotations);
+    let whole = whole(application, rotations);
     let environment = application.environment.name.as_str();
     let mut aws = AwsGraph::default();
     aws.told = told(application);
     if !application.components.iter().any(|component| component.kind == ORDER[0]) {
-        imply_network(&processes, environment, &mut aws, findings);
+        imply_network(&processes, environment, &mut aws, &whole, findings);
     }
     for kind in ORDER {
         for component in application.components.iter().filter(|component| component.kind == kind) {
@@ -57,6 +60,7 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
                 environment,
                 processes: &processes,
                 aws: &mut aws,
+                whole: &whole,
                 findings,
             });
         }
@@ -94,7 +98,13 @@ fn told(application: &Application) -> indexmap::IndexMap<String, String> {
 }
 
 /// A network as one gets it with `kind: network` and nothing else.
-fn imply_network(processes: &model::ProcessGraph, environment: &str, aws: &mut AwsGraph, findings: &mut Findings) {
+fn imply_network(
+    processes: &model::ProcessGraph,
+    environment: &str,
+    aws: &mut AwsGraph,
+    whole: &Whole,
+    findings: &mut Findings,
+) {
     let name = ComponentName::new(IMPLIED_NETWORK).expect("a name");
     let at = ManifestPath::root().key("components");
     let kind = registry::find(ORDER[0]).expect("the network is a kind");
@@ -105,11 +115,12 @@ fn imply_network(processes: &model::ProcessGraph, environment: &str, aws: &mut A
         at: &at,
         files: &files,
         parameters: &parameters,
+        people: &whole.people,
         is_local: false,
         today: "",
     };
     if let Ok(Some(valid)) = kind.validate(serde_json::json!({}), &cx, findings) {
-        valid.lower_to_aws(&mut AwsContext { name: &name, at: &at, environment, processes, aws, findings });
+        valid.lower_to_aws(&mut AwsContext { name: &name, at: &at, environment, processes, aws, whole, findings });
     }
 }
 

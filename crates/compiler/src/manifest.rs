@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use components::people::Person;
+
 /// The version of the manifest's language that this program knows.
 pub(crate) const VERSION: u64 = 1;
 
@@ -70,23 +72,6 @@ pub enum Target {
     Local,
     /// An AWS account.
     Aws,
-}
-
-/// A person, on hosts, in databases and applications alike.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Person {
-    /// What the person may do.
-    #[serde(default)]
-    #[schemars(inner(length(min = 1)))]
-    pub roles: Vec<String>,
-    /// The public half of the person's SSH key, one line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ssh_key: Option<String>,
-    /// Where the person is reached. In an account, people with the role `admin` are told of alarms.
-    #[schemars(pattern(r"^[^@\s]+@[^@\s]+$"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
 }
 
 /// A statement about who reaches whom, beyond the implicit one: exactly the stated edges and nothing else.

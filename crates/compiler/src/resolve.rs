@@ -22,7 +22,7 @@ use crate::substitute::{ComponentReferences, INSERTED, Substitution, Uses};
 use components::together;
 use indexmap::IndexMap;
 use model::yaml::Node;
-use model::{DeploymentName, Digest, Finding, Findings, ManifestPath, Place};
+use model::{DeploymentName, Digest, Finding, Findings, ManifestPath, Place, Rotations};
 use serde_json::{Map, Value};
 
 /// What became of a manifest.
@@ -72,6 +72,7 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
         today: &options.today,
         files: &files,
         parameters: &open,
+        people: &people,
         uses: &uses,
     };
     let drafts = stage.drafts(components, &mut schemas, findings);
@@ -106,7 +107,7 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
     let application =
         Application { name, about, environment, parameters, components, people, guarantees, probes, digest };
     if application.environment.target == Target::Local {
-        check_ports(&realise_locally(&application), &overlaid, findings);
+        check_ports(&realise_locally(&application, &Rotations::default()), &overlaid, findings);
     }
     let application = (findings.error_count() == errors).then_some(application);
     Resolution { application, values, overlaid }

@@ -20,6 +20,8 @@ pub use rule::{IpVersion, Other, Rule};
 pub(crate) use tags::tag_list;
 pub use ways::{Party, StatedWay, WayStated};
 
+use crate::context::Whole;
+use crate::database_use::DatabaseUse;
 use indexmap::IndexMap;
 use model::cfn::types::{
     Bucket, Key, LogGroup, Secret, SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, Subnet, TargetGroup,
@@ -142,6 +144,8 @@ pub struct AwsContext<'a> {
     pub processes: &'a ProcessGraph,
     /// What has been lowered so far.
     pub aws: &'a mut AwsGraph,
+    /// What is known of the whole application.
+    pub whole: &'a Whole,
     /// What cannot be lowered.
     pub findings: &'a mut Findings,
 }
@@ -235,6 +239,11 @@ impl AwsContext<'_> {
     pub fn output(&mut self, layer: Layer, name: &str, about: impl Into<String>, value: Value) {
         let id = format!("{}{name}", pascal(self.name.as_str()));
         self.aws.graph.outputs.insert(id, Output { about: about.into(), value, layer });
+    }
+
+    /// Who uses the databases of this component, besides people.
+    pub fn uses_of_this(&self) -> impl Iterator<Item = &DatabaseUse> {
+        self.whole.uses_of(self.name)
     }
 
     /// Reports what cannot be lowered.

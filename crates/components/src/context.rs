@@ -1,11 +1,13 @@
 //! What a component sees while it is checked and while it is realised.
 
+use crate::database_use::{DatabaseUse, DatabaseWay, LocalDatabase};
+use crate::people::People;
 use crate::reference::{Piece, ReferenceText};
 use indexmap::IndexMap;
 use model::probe::Probe;
 use model::process_graph::{Node, NodeSpec, Output, PortRequest, PortWish, ProcessGraph};
 use model::text::Part;
-use model::{ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, Text};
+use model::{ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, Rotation, Rotations, Text};
 use std::collections::BTreeSet;
 
 /// The user's files beside the manifest. The command line reads them; pure crates only ask.
@@ -33,10 +35,30 @@ pub struct ValidationContext<'a> {
     pub files: &'a dyn Files,
     /// The values of all parameters that are no secrets, for templates.
     pub parameters: &'a serde_json::Map<String, serde_json::Value>,
+    /// The people of the manifest.
+    pub people: &'a People,
     /// Whether the environment is `local`.
     pub is_local: bool,
     /// Today, as `2026-11-20`, for review dates and ends of life.
     pub today: &'a str,
+}
+
+/// What components know of the whole application while they are made real.
+#[derive(Debug, Clone, Default)]
+pub struct Whole {
+    /// The people of the manifest.
+    pub people: People,
+    /// Who uses databases, besides people.
+    pub uses: Vec<DatabaseUse>,
+    /// How far secrets are in being replaced.
+    pub rotations: Rotations,
+}
+
+impl Whole {
+    /// Who uses the databases of a component, besides people.
+    pub fn uses_of(&self, component: &ComponentName) -> impl Iterator<Item = &DatabaseUse> {
+        self.uses.iter().filter(move |said| said.component == *component)
+    }
 }
 
 /// What the components that came before export, and the graph so far.
@@ -44,6 +66,8 @@ pub struct ValidationContext<'a> {
 pub struct LocalGraph {
     graph: ProcessGraph,
     exports: IndexMap<(ComponentName, String), Text>,
+    databases: IndexMap<ComponentName, LocalDatabase>,
+    ways: IndexMap<(ComponentName, ComponentName), DatabaseWay>,
 }
 
 impl LocalGraph {
@@ -57,7 +81,7 @@ impl LocalGraph {
             outputs: Vec::new(),
             probes: Vec::new(),
         };
-        Self { graph, exports: IndexMap::new() }
+        Self { graph, exports: IndexMap::new(), databases: IndexMap::new(), ways: IndexMap::new() }
     }
 
     /// What `${component.export}` stands for, once that component is realised.
@@ -118,6 +142,8 @@ pub struct LocalContext<'a> {
     pub environment: &'a str,
     /// The graph so far, with the exports of the components that this one needs.
     pub local: &'a mut LocalGraph,
+    /// What is known of the whole application.
+    pub whole: &'a Whole,
 }
 
 impl LocalContext<'_> {
@@ -165,6 +191,39 @@ impl LocalContext<'_> {
     #[must_use]
     pub fn text(&self, text: &ReferenceText) -> Text {
         self.local.text(text, self.name)
+    }
+
+    /// Who uses the databases of this component, besides people.
+    pub fn uses_of_this(&self) -> impl Iterator<Item = &DatabaseUse> {
+        self.whole.uses_of(self.name)
+    }
+
+    /// How far a secret of this component is in being replaced, by the part's name of its first node.
+    #[must_use]
+    pub fn rotation(&self, secret_part: &str) -> Rotation {
+        self.whole.rotations.of(&self.node_id(secret_part))
+    }
+
+    /// Says that this component is a database server.
+    pub fn export_database(&mut self, database: LocalDatabase) {
+        self.local.databases.insert(self.name.clone(), database);
+    }
+
+    /// The database server that a component is.
+    #[must_use]
+    pub fn database(&self, component: &ComponentName) -> Option<&LocalDatabase> {
+        self.local.databases.get(component)
+    }
+
+    /// Says how a component uses this one's database.
+    pub fn export_database_way(&mut self, by: ComponentName, way: DatabaseWay) {
+        self.local.ways.insert((self.name.clone(), by), way);
+    }
+
+    /// How this component uses a database, when it said that it does.
+    #[must_use]
+    pub fn database_way(&self, database: &ComponentName) -> Option<&DatabaseWay> {
+        self.local.ways.get(&(database.clone(), self.name.clone()))
     }
 
     /// Adds something that people want to know afterwards.

@@ -1,6 +1,7 @@
 //! The closed list of component kinds.
 
 use crate::component::{Erased, ErasedComponent};
+use crate::database::Database;
 use crate::edge::Edge;
 use crate::network::Network;
 use crate::secret::SecretComponent;
@@ -11,6 +12,7 @@ use std::marker::PhantomData;
 
 /// All kinds, sorted by name.
 pub const KINDS: &[&dyn ErasedComponent] = &[
+    &Erased::<Database>(PhantomData),
     &Erased::<Edge>(PhantomData),
     &Erased::<Network>(PhantomData),
     &Erased::<SecretComponent>(PhantomData),

@@ -1,6 +1,7 @@
 //! Small shapes that several kinds' specs are made of, and how their texts are read.
 
 use crate::reference::ReferenceText;
+use model::process_graph::PortWish;
 use model::{Finding, FindingCode, Findings, ManifestPath, Place};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,6 +47,34 @@ impl<T> OneOrMany<T> {
         match self {
             Self::One(one) => vec![one],
             Self::Many(many) => many,
+        }
+    }
+}
+
+/// A port.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum PortSaid {
+    /// This one.
+    Number(#[schemars(range(min = 1, max = 65535))] u16),
+    /// Any free one.
+    Word(AnyPort),
+}
+
+/// No wish.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AnyPort {
+    /// Any free port.
+    Any,
+}
+
+impl PortSaid {
+    /// What is asked of the machine. A number is taken when it is free.
+    pub(crate) fn wish(self) -> PortWish {
+        match self {
+            Self::Number(number) => PortWish::Preferably(number),
+            Self::Word(_) => PortWish::Any,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rules between components: what each of them says of itself is right, but not together.
 
 use crate::component::ValidComponent;
+use crate::database_use::{DatabaseFacts, DatabaseUse};
 use crate::reference::{Reference, ReferenceText};
 use crate::said::report;
 use indexmap::IndexMap;
@@ -20,6 +21,10 @@ pub struct Facts {
     pub memory: Option<(Size, ManifestPath)>,
     /// Where it sends requests.
     pub routes: Vec<RouteFact>,
+    /// The databases that it uses.
+    pub uses: Vec<DatabaseUse>,
+    /// The databases that it holds.
+    pub holds: Option<DatabaseFacts>,
 }
 
 /// A text in which no secret may stand.

@@ -24,6 +24,8 @@ pub enum Atom {
     Loopback,
     /// The path of the certificate of the authority that signs this deployment's certificates.
     AuthorityFile,
+    /// The address at which the server of a `DatabaseServer` node is reached: a name on its certificate.
+    DatabaseHost(NodeId),
     /// The absolute path of a program of the engine that a `DatabaseServer` node found, by its part.
     DatabaseProgram(NodeId, DatabaseProgram),
     /// The absolute path of something that a `DatabaseServer` node made.
@@ -77,6 +79,7 @@ impl Atom {
             | Self::Source(node)
             | Self::PythonProgram(node, _)
             | Self::Secret(node, _)
+            | Self::DatabaseHost(node)
             | Self::DatabaseProgram(node, _)
             | Self::DatabaseFile(node, _) => Some(node),
             Self::Port(_) | Self::Data(..) | Self::Loopback | Self::AuthorityFile => None,
@@ -97,6 +100,7 @@ impl fmt::Display for Atom {
             Self::Secret(node, SecretPart::Public) => write!(f, "<public key {node}>"),
             Self::Loopback => f.write_str("<loopback>"),
             Self::AuthorityFile => f.write_str("<authority certificate>"),
+            Self::DatabaseHost(node) => write!(f, "<host of {node}>"),
             Self::DatabaseProgram(node, DatabaseProgram::Server) => write!(f, "<server of {node}>"),
             Self::DatabaseFile(node, DatabaseFile::Data) => write!(f, "<data of {node}>"),
             Self::DatabaseFile(node, DatabaseFile::Run) => write!(f, "<run folder of {node}>"),

@@ -13,7 +13,7 @@
 //! | `sha256(encoding)`, `hmac(key, digest, encoding)` | digests |
 //! | `b64encode`, `b64decode` | base64 |
 //! | `random_key(name, bytes, encoding)` | a key that stays the same from one rendering to the next |
-//! | `json`, `yaml`, `toml`, `ini`, `shell` | a value quoted for that format |
+//! | `json`, `yaml`, `toml`, `ini`, `shell`, `postgresql` | a value quoted for that format |
 //! | `seconds`, `milliseconds`, `bytes`, `mib`, `mb` | a duration or size as a number |
 //!
 //! and everything that Jinja brings: `lower`, `default`, `join`, `length`, `range`, ...

@@ -9,6 +9,7 @@ pub(crate) fn add_to(engine: &mut Environment<'static>) {
     engine.add_filter("yaml", yaml);
     engine.add_filter("toml", toml);
     engine.add_filter("ini", ini);
+    engine.add_filter("postgresql", postgresql);
     engine.add_filter("shell", |value: Value| shell(&plain(&value, "shell: only texts, numbers and booleans")?));
 }
 
@@ -58,6 +59,15 @@ fn ini(value: &Value) -> Result<String, Error> {
     Ok(text.replace('%', "%%"))
 }
 
+/// For PostgreSQL's configuration files.
+fn postgresql(value: &Value) -> Result<String, Error> {
+    let text = plain(value, "postgresql: only texts, numbers and booleans")?;
+    if text.chars().any(char::is_control) {
+        return Err(invalid("postgresql: the value has a line feed or another control character"));
+    }
+    Ok(format!("'{}'", text.replace('\\', r"\\").replace('\'', "''")))
+}
+
 fn shell(text: &str) -> Result<String, Error> {
     if text.contains('\0') {
         return Err(invalid("shell: the value has a NUL character"));
@@ -89,7 +99,7 @@ mod tests {
     fn each_format_gets_its_own_quotes() {
         let context = json!({ "v": "50% of \"it's\"", "on": true, "list": ["a", 1] });
         let quoted = rendered_with(
-            "{{ v|json }}\n{{ v|yaml }}\n{{ v|toml }}\n{{ v|ini }}\n{{ v|shell }}\n{{ on|ini }} {{ list|toml }}",
+            "{{ v|json }}\n{{ v|yaml }}\n{{ v|toml }}\n{{ v|ini }}\n{{ v|shell }}\n{{ v|postgresql }}\n{{ on|ini }} {{ list|toml }}",
             context,
         );
         insta::assert_snapshot!(quoted, @r#"
@@ -98,6 +108,7 @@ mod tests {
         "50% of \"it's\""
         50%% of "it's"
         '50% of "it'\''s"'
+        '50% of "it''s"'
         true ["a",1]
         "#);
     }

@@ -51,7 +51,7 @@ impl Cloud {
         let sources = project.compilation.sources.clone();
         let proof = project.proof.clone();
         let (manifest, application) = project.application(console)?;
-        let graph = compiler::realise_locally(&application);
+        let graph = compiler::realise_locally(&application, &model::Rotations::default());
         let deployment = wanted(&application, lowered, templates);
         Ok(Opened::Cloud(Box::new(Self { manifest, application, sources, graph, deployment, proof })))
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(
         let (_, application) = project.application(console)?;
         return match emit {
             Emit::Application => console.document(&application.to_json()),
-            Emit::Processes => console.document(&compiler::realise_locally(&application)),
+            Emit::Processes => console.document(&compiler::realise_locally(&application, &model::Rotations::default())),
             Emit::Templates => templates(project_lowered, console),
         };
     }

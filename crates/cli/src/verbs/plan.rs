@@ -26,7 +26,7 @@ pub(crate) fn run(
         return Err(CommandError::usage(message, "leave them out, or name an environment with `target: aws`"));
     }
     let (manifest, application) = project.application(console)?;
-    let graph = compiler::realise_locally(&application);
+    let graph = compiler::realise_locally(&application, &model::Rotations::default());
     let target = open(&application.name, &manifest)?;
     let state = Journal::read(&target.home().journal()).map_err(CommandError::Preflight)?;
     let request = Request {

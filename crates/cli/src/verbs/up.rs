@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &UpArguments, surroundings: &Surroundings, console:
         Opened::Local(project) => project,
     };
     let (manifest, application) = project.application(console)?;
-    let graph = compiler::realise_locally(&application);
+    let graph = compiler::realise_locally(&application, &model::Rotations::default());
     let target = open(&application.name, &manifest)?;
     let up = Up { arguments, console, manifest, application, graph, target, begun };
     block_on(up.run())

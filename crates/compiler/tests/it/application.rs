@@ -72,7 +72,7 @@ fn components_come_in_the_order_of_their_needs() {
 
 #[test]
 fn the_graph_has_all_processes_and_probes() {
-    let graph = realise_locally(&application(SHOP, "local"));
+    let graph = realise_locally(&application(SHOP, "local"), &model::Rotations::default());
     let nodes: Vec<&str> = graph.nodes.keys().map(NodeId::as_str).collect();
     for node in &graph.nodes {
         for need in &node.1.needs {
@@ -144,6 +144,6 @@ fn each_example_compiles() {
         let files = files().with("licence.txt", "x");
         let compilation = run(&manifest, "local", &files);
         assert!(compilation.findings.is_empty(), "{}:\n{}", kind.kind(), text_of(&compilation));
-        let _ = realise_locally(&compilation.application.unwrap());
+        let _ = realise_locally(&compilation.application.unwrap(), &model::Rotations::default());
     }
 }

@@ -48,7 +48,7 @@ fn each_blueprint_compiles_without_a_finding() {
     for blueprint in blueprints {
         let compilation = compile_blueprint(&blueprint, &[]);
         assert!(compilation.findings.is_empty(), "{}:\n{}", blueprint.display(), text_of(&compilation));
-        let graph = realise_locally(&compilation.application.unwrap());
+        let graph = realise_locally(&compilation.application.unwrap(), &model::Rotations::default());
         assert!(!graph.probes.is_empty() && !graph.nodes.is_empty());
     }
 }
@@ -91,7 +91,7 @@ fn tabpy(set: &[&str]) -> Compilation {
 fn tabpy_graph(set: &[&str]) -> ProcessGraph {
     let compilation = tabpy(set);
     let text = text_of(&compilation);
-    realise_locally(&compilation.application.unwrap_or_else(|| panic!("{text}")))
+    realise_locally(&compilation.application.unwrap_or_else(|| panic!("{text}")), &model::Rotations::default())
 }
 
 fn probe_names(graph: &ProcessGraph) -> BTreeSet<String> {

@@ -87,7 +87,7 @@ fn a_value_is_data_even_when_it_looks_like_a_reference() {
         given(|options| options.set = vec!["host=x.example.org".into(), "url=${host} ${app.port}".into()]);
     assert_eq!(value(&compilation, "url").0, json!("${host} ${app.port}"));
     let application = compilation.application.unwrap();
-    let graph = serde_json::to_string(&compiler::realise_locally(&application)).unwrap();
+    let graph = serde_json::to_string(&compiler::realise_locally(&application, &model::Rotations::default())).unwrap();
     assert!(graph.contains("${host} ${app.port}"), "{graph}");
 }
 

@@ -34,7 +34,7 @@ fn run(bytes: &[u8], environment: &str) -> Compilation {
 fn look_at(compilation: &Compilation) -> String {
     if let Some(application) = &compilation.application {
         let _ = application.to_json();
-        let _ = realise_locally(application);
+        let _ = realise_locally(application, &model::Rotations::default());
     }
     assert_eq!(compilation.application.is_none(), compilation.findings.has_errors());
     let text_length = compilation.sources.manifest().text().len();

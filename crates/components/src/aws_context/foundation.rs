@@ -169,6 +169,7 @@ impl AwsContext<'_> {
             environment: self.environment,
             processes: self.processes,
             aws: self.aws,
+            whole: self.whole,
             findings: self.findings,
         })
     }

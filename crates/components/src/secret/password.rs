@@ -39,6 +39,14 @@ const ALPHABETS: &[(&str, &str)] = &[
 const ENOUGH_BITS: f64 = 64.0;
 
 impl PasswordSpec {
+    /// What passwords of roles look like: nothing in them needs quoting anywhere.
+    pub(crate) fn usual() -> SecretRecipe {
+        let Self { length, .. } = Self::default();
+        let alphabet =
+            ALPHABETS.iter().find(|(name, _)| *name == "url-safe").map(|(_, characters)| (*characters).to_owned());
+        SecretRecipe::Password { length, alphabet: alphabet.unwrap_or_default() }
+    }
+
     /// Checks it. Reports everything that is wrong.
     pub(crate) fn recipe(self, at: &ManifestPath, findings: &mut Findings) -> Option<SecretRecipe> {
         let before = findings.error_count();

@@ -87,7 +87,7 @@ impl Component for Service {
             listens: valid.port.is_some(),
             longest_request: valid.longest_request.map(|longest| (longest, at.key("longest-request"))),
             memory: valid.memory.clone(),
-            routes: Vec::new(),
+            ..Facts::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! What may be said of a service.
 
-use crate::said::{OneOrMany, Scalar};
+use crate::said::{OneOrMany, PortSaid, Scalar};
 use crate::secret::PasswordSpec;
 use indexmap::IndexMap;
 use model::scalar::{Duration, Size};
@@ -169,24 +169,6 @@ pub(crate) struct UsersSpec {
 
 fn first() -> u32 {
     1
-}
-
-/// A port.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum PortSaid {
-    /// This one.
-    Number(#[schemars(range(min = 1, max = 65535))] u16),
-    /// Any free one.
-    Word(AnyPort),
-}
-
-/// No wish.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum AnyPort {
-    /// Any free port.
-    Any,
 }
 
 /// How one knows that a service can be used.

@@ -3,15 +3,15 @@
 use super::codes::{SVC001, SVC005, SVC006, SVC012, SVC013, SVC014, SVC015, SVC016};
 use super::files::{self, Surroundings};
 use super::python;
-use super::schema::{HealthSpec, PortSaid, ServiceSpec, UsersSpec};
+use super::schema::{HealthSpec, ServiceSpec, UsersSpec};
 use super::valid::{ValidHealth, ValidService, ValidUsers};
 use crate::command_line;
 use crate::context::ValidationContext;
 use crate::path_rules;
 use crate::reference::{Piece, ReferenceText};
-use crate::said::{OneOrMany, Scalar, reference_text, report, report_key};
+use crate::said::{OneOrMany, PortSaid, Scalar, reference_text, report, report_key};
 use indexmap::IndexMap;
-use model::process_graph::{PortWish, SecretRecipe, SourceSpec};
+use model::process_graph::{SecretRecipe, SourceSpec};
 use model::scalar::{Duration, Size};
 use model::{ComponentName, Finding, Findings, ManifestPath, Place};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(super) fn validate(spec: ServiceSpec, cx: &ValidationContext<'_>, findings: 
         (None, None) => None,
     };
     check_limits(&spec, findings, cx);
-    let port = spec.port.map(port);
+    let port = spec.port.map(PortSaid::wish);
     let has_port = spec.port.is_some();
     let around = Surroundings {
         user_names: spec.users.iter().flat_map(|users| users.names.clone()).collect(),
@@ -84,13 +84,6 @@ fn check_limits(spec: &ServiceSpec, findings: &mut Findings, cx: &ValidationCont
     if spec.longest_request.is_some_and(|longest| longest.milliseconds() == 0) {
         let at = cx.at.key("longest-request");
         report(findings, &SVC015, &at, "no request takes no time", "write `longest-request: 30s`");
-    }
-}
-
-fn port(said: PortSaid) -> PortWish {
-    match said {
-        PortSaid::Number(number) => PortWish::Preferably(number),
-        PortSaid::Word(_) => PortWish::Any,
     }
 }
 

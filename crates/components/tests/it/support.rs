@@ -1,11 +1,12 @@
 //! A compiler in small: components from YAML, in the order in which they stand.
 
 use components::component::ValidComponent;
-use components::context::{Files, LocalContext, LocalGraph, ValidationContext};
+use components::context::{Files, LocalContext, LocalGraph, ValidationContext, Whole};
+use components::people::People;
 use components::{registry, together};
 use indexmap::IndexMap;
 use model::process_graph::{NodeSpec, ProcessGraph};
-use model::{ComponentName, DeploymentName, Digest, Findings, ManifestPath, NodeId, yaml};
+use model::{ComponentName, DeploymentName, Digest, Findings, ManifestPath, NodeId, Rotations, yaml};
 use serde_json::{Map, Value};
 
 /// Files that all exist and hold the same.
@@ -32,6 +33,8 @@ pub(crate) fn json(text: &str) -> Value {
 pub(crate) struct Outcome {
     pub(crate) components: IndexMap<ComponentName, ValidComponent>,
     pub(crate) findings: Findings,
+    pub(crate) people: People,
+    pub(crate) rotations: Rotations,
 }
 
 impl Outcome {
@@ -49,9 +52,12 @@ impl Outcome {
 
     pub(crate) fn local(&self) -> LocalGraph {
         let mut local = LocalGraph::new(DeploymentName::new("shop").unwrap());
+        let uses = self.components.values().flat_map(|valid| valid.facts().uses).collect();
+        let whole = Whole { people: self.people.clone(), uses, rotations: self.rotations.clone() };
         for (name, valid) in &self.components {
             let at = ManifestPath::root().key("components").key(name.as_str());
-            valid.realise_locally(&mut LocalContext { name, at: &at, environment: "local", local: &mut local });
+            let (environment, local) = ("local", &mut local);
+            valid.realise_locally(&mut LocalContext { name, at: &at, environment, local, whole: &whole });
         }
         local
     }
@@ -67,6 +73,11 @@ pub(crate) fn json_map(text: &str) -> Map<String, Value> {
 }
 
 pub(crate) fn validated_with(text: &str, parameters: &Map<String, Value>, files: &dyn Files) -> Outcome {
+    validated_for(text, People::new(), parameters, files)
+}
+
+/// The same for some people.
+pub(crate) fn validated_for(text: &str, people: People, parameters: &Map<String, Value>, files: &dyn Files) -> Outcome {
     let mut findings = Findings::new();
     let mut components = IndexMap::new();
     for (name, mut said) in json_map(text) {
@@ -74,13 +85,14 @@ pub(crate) fn validated_with(text: &str, parameters: &Map<String, Value>, files:
         let at = ManifestPath::root().key("components").key(name.as_str());
         let kind = said.as_object_mut().unwrap().shift_remove("kind").unwrap();
         let kind = registry::find(kind.as_str().unwrap()).unwrap();
-        let cx = ValidationContext { name: &name, at: &at, files, parameters, is_local: true, today: "2026-11-20" };
+        let (is_local, today) = (true, "2026-11-20");
+        let cx = ValidationContext { name: &name, at: &at, files, parameters, people: &people, is_local, today };
         if let Some(valid) = kind.validate(said, &cx, &mut findings).unwrap() {
             components.insert(name, valid);
         }
     }
     together::check(&components.iter().collect(), &mut findings);
-    Outcome { components, findings }
+    Outcome { components, findings, people, rotations: Rotations::default() }
 }
 
 /// The node of that id.

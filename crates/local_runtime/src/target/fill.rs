@@ -40,7 +40,7 @@ fn value(target: &LocalTarget, ports: &IndexMap<PortId, u16>, atom: &Atom) -> Re
         Atom::Data(component, below) => path(&data_folder(target, component, below)?),
         Atom::PythonProgram(node, program) => path(&python::program(home, node, program)?),
         Atom::Secret(node, part) => target.secrets().value(node, *part),
-        Atom::Loopback => Ok(Secret::new("127.0.0.1")),
+        Atom::Loopback | Atom::DatabaseHost(_) => Ok(Secret::new("127.0.0.1")),
         Atom::DatabaseProgram(node, _) | Atom::DatabaseFile(node, _) => {
             Err(Fault::new(FaultKind::Bug, format!("finding what {node} made"), "this machine cannot make it yet"))
         }

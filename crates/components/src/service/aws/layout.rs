@@ -69,6 +69,7 @@ impl<'a> Layout<'a> {
             Atom::File(node)
             | Atom::Source(node)
             | Atom::PythonProgram(node, _)
+            | Atom::DatabaseHost(node)
             | Atom::DatabaseProgram(node, _)
             | Atom::DatabaseFile(node, _) => self.processes.nodes.get(node).map(|node| &node.component),
             Atom::Data(component, _) => Some(component),
@@ -89,7 +90,9 @@ impl<'a> Layout<'a> {
             // Load balancers come from outside; the group of the host decides who reaches the port.
             Atom::Loopback => "0.0.0.0".to_owned(),
             Atom::AuthorityFile => "/etc/ssl/certs/ca-certificates.crt".to_owned(),
-            Atom::Secret(..) | Atom::DatabaseProgram(..) | Atom::DatabaseFile(..) => return None,
+            Atom::Secret(..) | Atom::DatabaseHost(_) | Atom::DatabaseProgram(..) | Atom::DatabaseFile(..) => {
+                return None;
+            }
         })
     }
 

@@ -1,0 +1,57 @@
+//! A private database server: its databases, who may use them, and what must be refused.
+
+mod aws;
+mod codes;
+mod content;
+mod engines;
+mod local;
+mod schema;
+mod valid;
+mod validate;
+
+use crate::aws_context::AwsContext;
+use crate::component::{Component, ExportName, Need};
+use crate::context::{LocalContext, ValidationContext};
+use crate::database_use::DatabaseFacts;
+use crate::together::Facts;
+use model::{FindingCode, Findings};
+use schema::DatabaseSpec;
+use valid::ValidDatabase;
+
+pub(crate) use schema::GrantsWord;
+
+pub(crate) struct Database;
+
+impl Component for Database {
+    const KIND: &'static str = "database";
+    const ABOUT: &'static str = "A private database server with its databases, roles and first data.";
+    const EXAMPLE: &'static str = include_str!("example.yaml");
+    const CODES: &'static [&'static FindingCode] = codes::ALL;
+    type Spec = DatabaseSpec;
+    type Valid = ValidDatabase;
+
+    fn validate(spec: DatabaseSpec, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<ValidDatabase> {
+        validate::validate(spec, cx, findings)
+    }
+
+    fn requires(_: &ValidDatabase) -> Vec<Need> {
+        Vec::new()
+    }
+
+    fn exports(_: &ValidDatabase) -> Vec<ExportName> {
+        let open = |name: &str, about| ExportName { name: name.to_owned(), about, secret: false };
+        vec![open("host", "the address of the server"), open("port", "the number of its port")]
+    }
+
+    fn facts(valid: &ValidDatabase) -> Facts {
+        Facts { holds: Some(DatabaseFacts { engine: valid.engine, databases: valid.names() }), ..Facts::default() }
+    }
+
+    fn realise_locally(valid: &ValidDatabase, cx: &mut LocalContext<'_>) {
+        local::realise(valid, cx);
+    }
+
+    fn lower_to_aws(valid: &ValidDatabase, cx: &mut AwsContext<'_>) {
+        aws::lower(valid, cx);
+    }
+}

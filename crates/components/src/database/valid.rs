@@ -1,0 +1,60 @@
+//! A database server that makes sense.
+
+use super::schema::DatabaseSize;
+use indexmap::IndexMap;
+use model::ManifestPath;
+use model::database::{DatabaseDeclaration, Engine, GrantLevel};
+use model::process_graph::PortWish;
+use model::scalar::Size;
+
+/// A database server that makes sense.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ValidDatabase {
+    pub(super) engine: Engine,
+    /// The release, as `8.4` or `16`.
+    pub(super) version: String,
+    pub(super) size: DatabaseSize,
+    pub(super) port: PortWish,
+    pub(super) databases: IndexMap<String, DatabaseDeclaration>,
+    /// By person.
+    pub(super) people: IndexMap<String, PersonGrants>,
+    pub(super) backups: Backups,
+    pub(super) aurora: bool,
+    pub(super) zones: u8,
+    pub(super) deletion_protection: bool,
+    pub(super) storage: Option<Size>,
+    /// Its path in the manifest.
+    pub(super) at: ManifestPath,
+}
+
+/// What a person may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PersonGrants {
+    /// By database; the widest of what the person's roles give.
+    pub(super) grants: IndexMap<String, GrantLevel>,
+    /// The role of people that gives it.
+    pub(super) at: ManifestPath,
+}
+
+/// How backups are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Backups {
+    pub(super) keep: u8,
+    /// In UTC, as `03:00`.
+    pub(super) at: String,
+}
+
+impl ValidDatabase {
+    /// The names of its databases.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.databases.keys().cloned().collect()
+    }
+
+    /// The database that somebody means who names this one, or none although there is only one.
+    pub(super) fn database<'d>(&'d self, named: Option<&'d str>) -> Option<&'d str> {
+        match named {
+            Some(name) => Some(name),
+            None => self.databases.keys().next().map(String::as_str).filter(|_| self.databases.len() == 1),
+        }
+    }
+}
