@@ -111,11 +111,16 @@ pub(crate) fn signal_group(group: i32, signal: Signal) {
     }
 }
 
+/// Sends a signal to a process. One that is gone is fine.
+pub(crate) fn signal_process(pid: i32, signal: Signal) {
+    if pid > 1 {
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+}
+
 /// Sends SIGKILL to a process. One that is gone is fine.
 pub(crate) fn kill_process(pid: i32) {
-    if pid > 1 {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
+    signal_process(pid, Signal::SIGKILL);
 }
 
 /// Whether somebody in a group still lives.

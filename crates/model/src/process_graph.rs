@@ -342,6 +342,27 @@ pub struct ProgramSpec {
     /// Whether it refuses to run as the superuser, as PostgreSQL does: it then runs under a number of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refuses_superuser: bool,
+    /// How it is asked to stop.
+    #[serde(default, skip_serializing_if = "StopSignal::is_terminate")]
+    pub stop_signal: StopSignal,
+}
+
+/// How a program is asked to stop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopSignal {
+    /// SIGTERM to the whole process group.
+    #[default]
+    Terminate,
+    /// SIGINT to the first process alone, which ends the others itself: PostgreSQL's fast shutdown. At SIGTERM it would wait
+    /// until every client has left.
+    Interrupt,
+}
+
+impl StopSignal {
+    fn is_terminate(&self) -> bool {
+        *self == Self::Terminate
+    }
 }
 
 /// How one knows that a program can be used.

@@ -156,6 +156,7 @@ fn add_program(
         memory_limit: valid.memory.as_ref().map(|(memory, _)| memory.bytes()),
         stop_grace_seconds: seconds(valid.stop_grace),
         refuses_superuser: false,
+        stop_signal: model::process_graph::StopSignal::Terminate,
     };
     cx.node("program", valid.at.key("command"), needs, NodeSpec::Program(spec))
 }

@@ -73,6 +73,7 @@ pub(crate) fn program(port: &str, command: &str) -> NodeSpec {
         memory_limit: None,
         stop_grace_seconds: 5,
         refuses_superuser: false,
+        stop_signal: model::process_graph::StopSignal::Terminate,
     })
 }
 

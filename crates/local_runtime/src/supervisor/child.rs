@@ -4,6 +4,7 @@
 use crate::processes::{self, MARK, PROGRAM_MARK, Process};
 use crate::supervisor::log::Log;
 use crate::supervisor::protocol::ProgramOrder;
+use model::process_graph::StopSignal;
 use model::{Fault, FaultKind, NodeId};
 use nix::sys::signal::Signal;
 use std::io;
@@ -70,9 +71,12 @@ impl Child {
     }
 
     /// Asks the group to end, gives it some time, then ends what is left.
-    pub(crate) async fn stop(mut self, grace: Duration) -> Option<ExitStatus> {
+    pub(crate) async fn stop(mut self, signal: StopSignal, grace: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + grace;
-        processes::signal_group(self.group, Signal::SIGTERM);
+        match signal {
+            StopSignal::Terminate => processes::signal_group(self.group, Signal::SIGTERM),
+            StopSignal::Interrupt => processes::signal_process(self.group, Signal::SIGINT),
+        }
         let status = timeout(grace, self.process.wait()).await.ok().and_then(Result::ok);
         while Instant::now() < until && processes::group_lives(self.group) {
             sleep(Duration::from_millis(20)).await;

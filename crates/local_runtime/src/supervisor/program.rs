@@ -222,7 +222,7 @@ impl Keeper {
                 if matches!(end, End::Stopped) {
                     self.change(|state| state.phase = Phase::Stopped);
                 }
-                child.stop(Duration::from_secs(self.order.stop_grace_seconds.into())).await
+                child.stop(self.order.stop_signal, Duration::from_secs(self.order.stop_grace_seconds.into())).await
             }
         };
         self.record.ended(&self.order.node);

@@ -1,7 +1,7 @@
 //! What a command says to the supervisor and what it answers: one JSON document a line.
 
 use indexmap::IndexMap;
-use model::process_graph::{EdgeSpec, RestartPolicy};
+use model::process_graph::{EdgeSpec, RestartPolicy, StopSignal};
 use model::{ComponentName, Digest, Fault, NodeId, PortId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -71,6 +71,8 @@ pub(crate) struct ProgramOrder {
     pub(crate) restart: RestartPolicy,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) stop_grace_seconds: u32,
+    #[serde(default)]
+    pub(crate) stop_signal: StopSignal,
 }
 
 /// How one sees that a program can be used.

@@ -119,6 +119,7 @@ async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Resu
         restart: spec.restart,
         memory_limit: spec.memory_limit,
         stop_grace_seconds: spec.stop_grace_seconds,
+        stop_signal: spec.stop_signal,
     };
     order.revision = revision(job, &order);
 

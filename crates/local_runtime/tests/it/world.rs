@@ -7,7 +7,7 @@ use model::event::Outcome;
 use model::plan::Consequence;
 use model::process_graph::{
     FileSpec, Node, NodeSpec, PortRequest, PortWish, ProcessGraph, ProgramSpec, Readiness, ReadinessCheck,
-    RestartPolicy,
+    RestartPolicy, StopSignal,
 };
 use model::run_state::Made;
 use model::{Action, ComponentName, DeploymentName, Fault, ManifestPath, NodeId, PortId, Step, StepId, Text};
@@ -246,6 +246,7 @@ pub(crate) fn script(script: &str) -> ProgramSpec {
         memory_limit: None,
         stop_grace_seconds: 2,
         refuses_superuser: false,
+        stop_signal: StopSignal::Terminate,
     }
 }
 
