@@ -50,7 +50,6 @@ fn say(reading: Vec<Duration>, proving: Vec<Duration>, resources: usize, report:
     );
 }
 
-
 /// The files beside the blueprint's manifest.
 struct Beside;
 

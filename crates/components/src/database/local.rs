@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use model::database::Engine;
 use model::process_graph::{
     DATABASE_ADMINISTRATOR, DatabaseContentSpec, DatabaseServerSpec, FileSpec, NodeSpec, ProgramSpec, Readiness,
-    ReadinessCheck, RestartPolicy, SecretSpec,
+    ReadinessCheck, RestartPolicy, SecretSpec, StopSignal,
 };
 use model::text::{Atom, DatabaseFile, DatabaseProgram, Part, SecretPart, TemplateValue};
 use model::{ComponentName, NodeId, PortId, Text};
@@ -119,6 +119,7 @@ fn program(valid: &ValidDatabase, server: &NodeId, port: &PortId, roles: &[Role]
         memory_limit: None,
         stop_grace_seconds: STOP_SECONDS,
         refuses_superuser: true,
+        stop_signal: if valid.engine.speaks_mysql() { StopSignal::Terminate } else { StopSignal::Interrupt },
     };
     cx.node("program", valid.at.key("engine"), needs, NodeSpec::Program(spec))
 }
