@@ -215,6 +215,16 @@ impl LocalContext<'_> {
         self.local.databases.get(component)
     }
 
+    /// The first program of a component that listens, with its port.
+    #[must_use]
+    pub fn listening_program(&self, component: &ComponentName) -> Option<(NodeId, PortId)> {
+        let nodes = self.local.graph.nodes.iter().filter(|(_, node)| node.component == *component);
+        nodes.into_iter().find_map(|(id, node)| match &node.spec {
+            NodeSpec::Program(program) => Some((id.clone(), program.ports.first()?.clone())),
+            _ => None,
+        })
+    }
+
     /// Says how a component uses this one's database.
     pub fn export_database_way(&mut self, by: ComponentName, way: DatabaseWay) {
         self.local.ways.insert((self.name.clone(), by), way);

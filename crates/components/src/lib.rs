@@ -1,7 +1,9 @@
 //! One folder per component kind. Pure: a component turns what was said into what makes sense,
 //! and that into nodes of a process graph and probes. Components meet only through exports.
 
+mod allow_list;
 pub mod aws_context;
+mod bastion;
 mod command_line;
 pub mod component;
 pub mod context;
@@ -17,6 +19,8 @@ pub mod registry;
 pub mod said;
 mod secret;
 mod service;
+pub mod ssh_key;
 pub mod together;
+mod tunnel;
 
 pub use component::Component;

@@ -1,22 +1,26 @@
 //! The closed list of component kinds.
 
+use crate::bastion::Bastion;
 use crate::component::{Erased, ErasedComponent};
 use crate::database::Database;
 use crate::edge::Edge;
 use crate::network::Network;
 use crate::secret::SecretComponent;
 use crate::service::Service;
+use crate::tunnel::Tunnel;
 use crate::{probes, together};
 use model::FindingCode;
 use std::marker::PhantomData;
 
 /// All kinds, sorted by name.
 pub const KINDS: &[&dyn ErasedComponent] = &[
+    &Erased::<Bastion>(PhantomData),
     &Erased::<Database>(PhantomData),
     &Erased::<Edge>(PhantomData),
     &Erased::<Network>(PhantomData),
     &Erased::<SecretComponent>(PhantomData),
     &Erased::<Service>(PhantomData),
+    &Erased::<Tunnel>(PhantomData),
 ];
 
 /// The kind of that name.

@@ -49,6 +49,14 @@ impl<T> OneOrMany<T> {
             Self::Many(many) => many,
         }
     }
+
+    /// Each with where it stands; `at` is where the one or the list does.
+    pub(crate) fn at(self, at: &ManifestPath) -> Vec<(T, ManifestPath)> {
+        match self {
+            Self::One(one) => vec![(one, at.clone())],
+            Self::Many(many) => many.into_iter().enumerate().map(|(index, one)| (one, at.index(index))).collect(),
+        }
+    }
 }
 
 /// A port.

@@ -21,6 +21,8 @@ pub struct Facts {
     pub memory: Option<(Size, ManifestPath)>,
     /// Where it sends requests.
     pub routes: Vec<RouteFact>,
+    /// To what it leads people and programs of others: something that listens, or holds databases.
+    pub leads_to: Vec<(ComponentName, ManifestPath)>,
     /// The databases that it uses.
     pub uses: Vec<DatabaseUse>,
     /// The databases that it holds.
@@ -73,8 +75,8 @@ const TOG002: FindingCode = FindingCode {
 };
 const TOG003: FindingCode = FindingCode {
     code: "TOG003",
-    title: "a route leads to a component that does not listen",
-    explanation: "Requests can only be sent to a service that has a `port`.",
+    title: "a way leads to a component that does not listen",
+    explanation: "Edges, bastions and tunnels can only lead to a service that has a `port`, or to a database.",
     severity: Severity::Error,
 };
 const TOG004: FindingCode = FindingCode {
@@ -104,6 +106,10 @@ pub fn check(components: &IndexMap<&ComponentName, &ValidComponent>, findings: &
             let Some(target) = facts.get(&route.to) else { continue };
             check_route(route, target, findings);
         }
+        for (to, at) in &own.leads_to {
+            let Some(target) = facts.get(to) else { continue };
+            check_listens(to, at, target, findings);
+        }
     }
 }
 
@@ -118,12 +124,16 @@ fn is_secret(
         .is_some_and(|(_, valid)| valid.exports().iter().any(|export| export.secret && export.name == reference.export))
 }
 
-fn check_route(route: &RouteFact, target: &Facts, findings: &mut Findings) {
-    let RouteFact { to, at, idle_timeout: (idle, idle_at), request_body: (body, body_at) } = route;
-    if !target.listens {
+fn check_listens(to: &ComponentName, at: &ManifestPath, target: &Facts, findings: &mut Findings) {
+    if !target.listens && target.holds.is_none() {
         let summary = format!("{to} does not listen on a port");
         report(findings, &TOG003, at, summary, format!("give `{to}` a `port`, for example `port: any`"));
     }
+}
+
+fn check_route(route: &RouteFact, target: &Facts, findings: &mut Findings) {
+    let RouteFact { to, at, idle_timeout: (idle, idle_at), request_body: (body, body_at) } = route;
+    check_listens(to, at, target, findings);
     if let Some((longest, longest_at)) = &target.longest_request
         && longest >= idle
     {

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use model::event::Outcome;
 use model::process_graph::PortRequest;
 use model::run_state::Made;
-use model::{Fault, NodeId, PortId, Secret, Step, Text};
+use model::{Fault, FaultKind, NodeId, PortId, Secret, Step, Text};
 use std::future::Future;
 
 /// The place where a deployment runs.
@@ -101,11 +101,40 @@ pub trait Running: Sync {
     /// When it cannot be looked at.
     fn file(&self, file: &NodeId) -> Result<FileFacts, Fault>;
 
-    /// Kills all processes of a program with SIGKILL and returns when they are dead.
+    /// How a tunnel is.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    fn tunnel(&self, tunnel: &NodeId) -> impl Future<Output = Result<TunnelFacts, Fault>> + Send {
+        let operation = format!("looking at {tunnel}");
+        async move { Err(Fault::new(FaultKind::Permanent, operation, "nobody here can look into it")) }
+    }
+
+    /// Kills all processes of a program with SIGKILL, or cuts the connection of a tunnel, and returns when that is done.
     ///
     /// # Errors
     /// When the program does not run.
     fn kill(&self, program: &NodeId) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// How a tunnel is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelFacts {
+    /// Whether it works.
+    pub standing: TunnelStanding,
+    /// The same in words, as `up for 12 s, the last query took 3 ms`.
+    pub words: String,
+}
+
+/// Whether a tunnel works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelStanding {
+    /// It does.
+    Up,
+    /// The other side does not know its key yet.
+    Waiting,
+    /// It does not.
+    Down,
 }
 
 /// What the world says about a file.

@@ -111,6 +111,12 @@ pub enum Question {
         /// Whether it must be granted.
         granted: bool,
     },
+    /// Look at a tunnel that is kept open: it must be up and work. While the other side has not registered its key, the
+    /// claim waits and does not fail.
+    Tunnel {
+        /// Which.
+        tunnel: NodeId,
+    },
     /// Look at a file's permission bits and owner (the user that runs the deployment).
     File {
         /// Which `File` node.

@@ -38,6 +38,13 @@ pub enum Verdict {
         /// What to do.
         help: String,
     },
+    /// Not true yet, and nothing here is wrong: somebody else has to do something first.
+    Waiting {
+        /// What came back.
+        seen: String,
+        /// What is waited for.
+        help: String,
+    },
 }
 
 /// The results of all probes of one deployment at one time.
@@ -54,6 +61,18 @@ impl VerificationReport {
     #[must_use]
     pub fn passed(&self) -> usize {
         self.results.iter().filter(|result| matches!(result.verdict, Verdict::Passed { .. })).count()
+    }
+
+    /// How many claims wait for somebody else.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.results.iter().filter(|result| matches!(result.verdict, Verdict::Waiting { .. })).count()
+    }
+
+    /// Whether no claim failed: each holds, or waits for somebody else. Less than proved.
+    #[must_use]
+    pub fn nothing_failed(&self) -> bool {
+        !self.results.is_empty() && self.passed() + self.waiting() == self.results.len()
     }
 
     /// Whether every claim holds. A report without a result proves nothing, so it does not.

@@ -15,6 +15,11 @@ pub(crate) enum Answer {
         /// What came.
         seen: String,
     },
+    /// Not yet; somebody else has to do something first.
+    Waits {
+        /// What came back.
+        seen: String,
+    },
 }
 
 impl Answer {

@@ -5,7 +5,7 @@ use crate::redactor::Redactor;
 use crate::tcp::Peer;
 use crate::tls::Trust;
 use crate::{http_exchange, http_expectation, old_tls, restart, tcp, tls};
-use engine::ports::Running;
+use engine::ports::{Running, TunnelFacts, TunnelStanding};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use model::probe::{Endpoint, Question, TlsExpectation};
@@ -52,6 +52,7 @@ impl<'a, R: Running> Asker<'a, R> {
                 Question::Restart { program, within_seconds, alive } => {
                     restart::restart(self, program, *within_seconds, alive).await
                 }
+                Question::Tunnel { tunnel } => self.tunnel(tunnel).await,
                 Question::Sql { .. } | Question::Ssh { .. } => {
                     Answer::fails("an answer", "this question cannot be asked yet".to_owned())
                 }
@@ -72,6 +73,15 @@ impl<'a, R: Running> Asker<'a, R> {
             Endpoint::Edge { domain, .. } => Peer { host: self.running.host(domain), port },
             Endpoint::Port { .. } => Peer::loopback(port),
         })
+    }
+
+    async fn tunnel(&self, tunnel: &NodeId) -> Answer {
+        match self.running.tunnel(tunnel).await {
+            Err(fault) => Answer::fails("a tunnel that is up", fault.to_string()),
+            Ok(TunnelFacts { standing: TunnelStanding::Up, words }) => Answer::holds(words),
+            Ok(TunnelFacts { standing: TunnelStanding::Waiting, words }) => Answer::Waits { seen: words },
+            Ok(TunnelFacts { standing: TunnelStanding::Down, words }) => Answer::fails("a tunnel that is up", words),
+        }
     }
 
     fn file(&self, file: &NodeId, mode: u32) -> Answer {

@@ -43,6 +43,7 @@ fn request_of(question: &Question) -> Option<&HttpRequest> {
         | Question::Tcp { .. }
         | Question::File { .. }
         | Question::Sql { .. }
+        | Question::Tunnel { .. }
         | Question::Ssh { .. } => None,
     }
 }

@@ -19,8 +19,12 @@ pub(crate) async fn restart<R: Running>(
     alive: &Question,
 ) -> Answer {
     let expected = format!("{program} answers again within {within_seconds} s after it was killed");
-    if let Answer::Fails { seen, .. } = asker.ask(alive).await {
-        return Answer::fails(expected, format!("not killed, since it did not answer before either: {seen}"));
+    match asker.ask(alive).await {
+        Answer::Holds { .. } => {}
+        Answer::Fails { seen, .. } => {
+            return Answer::fails(expected, format!("not killed, since it did not answer before either: {seen}"));
+        }
+        waits @ Answer::Waits { .. } => return waits,
     }
     if let Err(fault) = asker.running.kill(program).await {
         return Answer::fails(expected, fault.to_string());
@@ -43,7 +47,7 @@ pub(crate) async fn until_good<R: Running>(
     loop {
         match timeout_at(deadline, asker.ask(question)).await {
             Ok(Answer::Holds { .. }) => return Ok(()),
-            Ok(Answer::Fails { seen, .. }) => last = seen,
+            Ok(Answer::Fails { seen, .. } | Answer::Waits { seen }) => last = seen,
             Err(_) => return Err(last),
         }
         let next = Instant::now() + PAUSE;

@@ -132,6 +132,7 @@ impl<'a, R: Running> Findings<'a, R> {
         let clean = |text: &str| self.asker.redactor.clean(text);
         let verdict = match answer {
             Answer::Holds { seen } => Verdict::Passed { seen: clean(seen) },
+            Answer::Waits { seen } => Verdict::Waiting { seen: clean(seen), help: clean(&probe.help) },
             Answer::Fails { expected, seen } => {
                 let other = self.contrast(probe).and_then(|passing| self.known.get(passing));
                 let diagnosis = probe.contrast.as_ref().filter(|_| other.is_some_and(|(answer, _)| answer.is_good()));

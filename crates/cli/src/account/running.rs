@@ -212,6 +212,7 @@ pub(crate) fn not_checkable(probe: &Probe, deployment: &Deployment) -> Option<&'
         Question::File { .. } => return Some("it looks at a file of the hosts"),
         Question::Restart { .. } => return Some("it kills a program on the hosts"),
         Question::Sql { .. } => return Some("it asks the database, which nobody outside of its network may reach"),
+        Question::Tunnel { .. } => return Some("the host that holds it knows how it is"),
         Question::Ssh { .. } => return Some("it asks an SSH server with a key that is kept on this machine alone"),
         Question::Tcp { .. } => {
             return Some("it looks at ports of the hosts, which nothing but the balancer may reach");

@@ -83,7 +83,7 @@ pub(crate) fn run(
     })?;
     conclude(cloud, report.0, &report.1, verification.as_ref(), &outputs, began.elapsed(), console)?;
     match verification {
-        Some(verification) if !verification.report.is_proved() => Err(CommandError::VerifyFailed),
+        Some(verification) if !verification.report.nothing_failed() => Err(CommandError::VerifyFailed),
         _ => Ok(()),
     }
 }

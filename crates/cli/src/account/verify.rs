@@ -44,7 +44,7 @@ pub(crate) fn run(
         console.tell(&format!("Evidence: {} and {}", record.display(), page.display()));
     }
     conclude(cloud, &verification, console)?;
-    if verification.report.is_proved() { Ok(()) } else { Err(CommandError::VerifyFailed) }
+    if verification.report.nothing_failed() { Ok(()) } else { Err(CommandError::VerifyFailed) }
 }
 
 /// Refuses to speak of a deployment that is not there.
@@ -125,7 +125,7 @@ pub(crate) async fn ask(
 fn hint_at_sources(cloud: &Cloud, report: &VerificationReport, console: &Console) {
     let is_silent = |result: &ProbeResult| match &result.verdict {
         Verdict::Failed { seen, .. } => seen.contains("no answer within"),
-        Verdict::Passed { .. } => false,
+        Verdict::Passed { .. } | Verdict::Waiting { .. } => false,
     };
     if report.results.is_empty() || !report.results.iter().all(is_silent) {
         return;

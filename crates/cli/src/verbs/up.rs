@@ -75,7 +75,7 @@ impl Up<'_> {
         };
         self.conclude(changed, report.as_ref().or(record.verification.as_ref()), report.is_some())?;
         match report {
-            Some(report) if !report.is_proved() => Err(CommandError::VerifyFailed),
+            Some(report) if !report.nothing_failed() => Err(CommandError::VerifyFailed),
             _ => Ok(()),
         }
     }

@@ -47,12 +47,13 @@ pub(crate) fn run(
             "deployment": existing.name,
             "proved": report.is_proved(),
             "passed": report.passed(),
+            "waiting": report.waiting(),
             "report": report,
         }));
     } else {
         console.line(&views::verification::summary(&report))?;
     }
-    if report.is_proved() { Ok(()) } else { Err(CommandError::VerifyFailed) }
+    if report.nothing_failed() { Ok(()) } else { Err(CommandError::VerifyFailed) }
 }
 
 /// The probes that `--only` means; none when all are meant.

@@ -59,6 +59,7 @@ fn render(evidence: &Evidence, record_name: &str, record_digest: &Digest) -> Res
         record_name,
         record_digest => record_digest.as_str(),
         started_at => evidence.report.started_at.as_str(),
+        waiting => evidence.report.waiting(),
         results => Serde(flat_results(evidence)),
         ..Value::from(Serde(evidence))
     })

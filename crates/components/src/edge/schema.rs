@@ -1,9 +1,10 @@
 //! What may be said of an edge.
 
+use crate::allow_list::AllowSpec;
 use crate::said::OneOrMany;
 use indexmap::IndexMap;
 use model::process_graph::TlsVersion;
-use model::scalar::{Cidr, Domain, Duration, Size};
+use model::scalar::{Domain, Duration, Size};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -176,17 +177,4 @@ impl Default for LimitsSpec {
             drain: Duration::from_seconds(10),
         }
     }
-}
-
-/// Who may connect. A list of addresses ages; somebody has to look at it again.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct AllowSpec {
-    /// Blocks of addresses, as `203.0.113.0/24`.
-    pub sources: Vec<Cidr>,
-    /// Who answers for the list.
-    pub owner: Option<String>,
-    /// The day on which somebody looks at it again, as `"2027-01-31"`.
-    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
-    pub review_by: Option<String>,
 }

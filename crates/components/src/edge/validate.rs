@@ -1,7 +1,8 @@
 //! From what was said of an edge to what makes sense.
 
 use super::codes::{EDG001, EDG002, EDG003, EDG004, EDG005, EDG006, EDG007, EDG008, EDG009, EDG010};
-use super::schema::{AllowSpec, EdgeSpec, Exposure, LimitsSpec, PortsSpec, RouteHealthSpec, RouteSaid, RouteSpec};
+use super::schema::{EdgeSpec, Exposure, LimitsSpec, PortsSpec, RouteHealthSpec, RouteSaid, RouteSpec};
+use crate::allow_list::{self, AllowCodes};
 use crate::context::ValidationContext;
 use crate::path_rules;
 use crate::said::{OneOrMany, report};
@@ -10,6 +11,8 @@ use model::process_graph::{BackendHealth, EdgeLimits, PortWish, TlsVersion};
 use model::scalar::{Cidr, Duration};
 use model::{ComponentName, Finding, Findings, ManifestPath, Place};
 use std::collections::BTreeMap;
+
+const ALLOW: AllowCodes = AllowCodes { everybody: &EDG004, overdue: &EDG005, no_day: &EDG006, vague: &EDG010 };
 
 /// An edge that makes sense.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +78,7 @@ pub(super) fn validate(spec: EdgeSpec, cx: &ValidationContext<'_>, findings: &mu
     let routes = routes(spec.routes, &cx.at.key("routes"), findings);
     check_ports(&spec.ports, spec.redirect, &cx.at.key("ports"), findings);
     check_limits(&spec.limits, &cx.at.key("limits"), findings);
-    let allow = spec.allow.map(|allow| allow_list(allow, cx, findings)).unwrap_or_default();
+    let allow = spec.allow.map(|allow| allow_list::check(allow, &ALLOW, cx, findings)).unwrap_or_default();
     (findings.error_count() == before).then_some(ValidEdge {
         domains,
         exposure: spec.exposure,
@@ -210,97 +213,5 @@ fn check_limits(limits: &LimitsSpec, at: &ManifestPath, findings: &mut Findings)
     }
     if limits.drain > Duration::from_seconds(3600) {
         report(findings, &EDG007, &at.key("drain"), "an edge stops within an hour", "write `drain: 10s`");
-    }
-}
-
-fn allow_list(said: AllowSpec, cx: &ValidationContext<'_>, findings: &mut Findings) -> Vec<Cidr> {
-    let at = cx.at.key("allow");
-    let has_owner = said.owner.as_deref().is_some_and(|owner| !owner.trim().is_empty());
-    for (index, source) in said.sources.iter().enumerate() {
-        let place = at.key("sources").index(index);
-        if source.is_everywhere() && !has_owner {
-            let help = "write `owner: NAME` if the whole internet is meant, otherwise list the blocks";
-            report(
-                findings,
-                &EDG004,
-                &place,
-                format!("{source} is the whole internet, and nobody answers for it"),
-                help,
-            );
-        }
-        let wider = said.sources.iter().enumerate().find(|(other, wide)| {
-            *other != index && wide.net().contains(&source.net()) && (*other < index || wide.net() != source.net())
-        });
-        if let Some((other, wide)) = wider {
-            let finding =
-                Finding::new(&EDG010, Place::Value(place), format!("{source} lies inside {wide} of the same list"));
-            let first = Place::Value(at.key("sources").index(other));
-            findings.push(finding.help("remove one of them").related(first, "the wider one"));
-        }
-    }
-    if said.sources.is_empty() {
-        let help = "list the blocks of those who connect, or remove `allow`";
-        report(findings, &EDG010, &at.key("sources"), "an empty list lets everybody in", help);
-    }
-    // This machine's own addresses do not change hands.
-    let ages = said.sources.iter().any(|source| !is_this_machine(*source));
-    match &said.review_by {
-        Some(day) if !is_day(day) => {
-            let help = "write it as a text, as `review-by: \"2027-01-31\"`";
-            report(findings, &EDG006, &at.key("review-by"), format!("`{day}` is no day"), help);
-        }
-        Some(day) if ages && day.as_str() < cx.today => {
-            let who = said.owner.as_deref().map(|owner| format!(" by {owner}")).unwrap_or_default();
-            let summary = format!("the list was to be looked at{who} on {day}");
-            let help = "compare it with what the others publish today, then move `review-by` on";
-            report(findings, &EDG005, &at.key("review-by"), summary, help);
-        }
-        Some(_) => {}
-        None if ages => {
-            let help = "write `review-by: \"YEAR-MONTH-DAY\"`";
-            report(findings, &EDG010, &at, "nobody is told to look at this list again", help);
-        }
-        None => {}
-    }
-    said.sources
-}
-
-fn is_this_machine(source: Cidr) -> bool {
-    source.net().network().is_loopback() && source.net().broadcast().is_loopback()
-}
-
-/// Whether it is a day of the calendar, as `2027-01-31`.
-fn is_day(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let [year, month, day] = parts.as_slice() else { return false };
-    if (year.len(), month.len(), day.len()) != (4, 2, 2) || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-        return false;
-    }
-    let (Ok(year), Ok(month), Ok(day)) = (year.parse::<u32>(), month.parse::<u32>(), day.parse::<u32>()) else {
-        return false;
-    };
-    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
-    let days = match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return false,
-    };
-    (1..=days).contains(&day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_day;
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        for good in ["2027-01-31", "2028-02-29", "2000-02-29"] {
-            assert!(is_day(good), "{good}");
-        }
-        for bad in ["2027-02-29", "2100-02-29", "2027-13-01", "2027-04-31", "27-01-01", "2027-1-1", "tomorrow", ""] {
-            assert!(!is_day(bad), "{bad}");
-        }
     }
 }

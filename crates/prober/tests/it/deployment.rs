@@ -1,7 +1,7 @@
 //! A deployment to ask: certificates of an authority of its own, servers on loopback ports.
 
 use engine::SystemClock;
-use engine::ports::{FileFacts, Running};
+use engine::ports::{FileFacts, Running, TunnelFacts};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -132,6 +132,7 @@ pub(crate) struct Deployment {
     pub(crate) authority: Option<String>,
     pub(crate) secrets: BTreeMap<NodeId, String>,
     pub(crate) files: BTreeMap<NodeId, FileFacts>,
+    pub(crate) tunnel: Option<TunnelFacts>,
     pub(crate) kill: Option<Kill>,
     pub(crate) killed: Mutex<Vec<NodeId>>,
 }
@@ -143,6 +144,7 @@ impl Deployment {
             authority: None,
             secrets: BTreeMap::new(),
             files: BTreeMap::new(),
+            tunnel: None,
             kill: None,
             killed: Mutex::default(),
         }
@@ -191,6 +193,11 @@ impl Running for Deployment {
     fn file(&self, file: &NodeId) -> Result<FileFacts, Fault> {
         let missing = || Fault::new(FaultKind::Permanent, format!("looking at {file}"), "No such file or directory");
         self.files.get(file).cloned().ok_or_else(missing)
+    }
+
+    async fn tunnel(&self, tunnel: &NodeId) -> Result<TunnelFacts, Fault> {
+        let missing = || Fault::new(FaultKind::Permanent, format!("looking at {tunnel}"), "no supervisor runs");
+        self.tunnel.clone().ok_or_else(missing)
     }
 
     async fn kill(&self, program: &NodeId) -> Result<(), Fault> {
@@ -260,5 +267,6 @@ pub(crate) fn line(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed { seen } => format!("passed: {seen}"),
         Verdict::Failed { expected, seen, help } => format!("failed: expected {expected}; seen {seen}; help: {help}"),
+        Verdict::Waiting { seen, help } => format!("waits: {seen}; help: {help}"),
     }
 }

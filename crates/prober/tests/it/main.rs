@@ -9,3 +9,4 @@ mod order;
 mod restart;
 mod tcp_and_files;
 mod tls;
+mod tunnel;

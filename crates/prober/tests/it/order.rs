@@ -40,7 +40,7 @@ fn contrasted(mut probe: Probe, passing: &str) -> Probe {
 fn helps(results: &[model::verification::ProbeResult]) -> Vec<&str> {
     let help = |result: &model::verification::ProbeResult| match &result.verdict {
         Verdict::Passed { .. } => None,
-        Verdict::Failed { help, .. } => Some(help.clone()),
+        Verdict::Failed { help, .. } | Verdict::Waiting { help, .. } => Some(help.clone()),
     };
     let known = ["the pool is wedged", "look at evaluate", "look at lonely", "look at other"];
     let found = results.iter().filter_map(help);

@@ -1,0 +1,90 @@
+//! A way to or from a server of somebody else, kept open.
+
+mod aws;
+mod codes;
+mod local;
+mod promises;
+mod schema;
+mod validate;
+
+use crate::aws_context::AwsContext;
+use crate::bastion::TARGETS;
+use crate::component::{Component, ExportName, Need};
+use crate::context::{LocalContext, ValidationContext};
+use crate::database_use::DatabaseUse;
+use crate::together::Facts;
+use model::database::GrantLevel;
+use model::{ComponentName, FindingCode, Findings};
+use schema::TunnelComponentSpec;
+use validate::{ValidReverse, ValidTunnel, ValidWay};
+
+pub(crate) struct Tunnel;
+
+impl Component for Tunnel {
+    const KIND: &'static str = "tunnel";
+    const ABOUT: &'static str = "A way to or from a server of somebody else by SSH, kept open and proved by a query.";
+    const EXAMPLE: &'static str = include_str!("example.yaml");
+    const CODES: &'static [&'static FindingCode] = codes::ALL;
+    type Spec = TunnelComponentSpec;
+    type Valid = ValidTunnel;
+
+    fn validate(spec: TunnelComponentSpec, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<ValidTunnel> {
+        validate::validate(spec, cx, findings)
+    }
+
+    fn requires(valid: &ValidTunnel) -> Vec<Need> {
+        let reverse = valid.reverse().into_iter();
+        reverse
+            .map(|ValidReverse { target: (name, at), .. }| Need {
+                component: name.clone(),
+                kinds: TARGETS,
+                at: at.clone(),
+            })
+            .collect()
+    }
+
+    fn exports(valid: &ValidTunnel) -> Vec<ExportName> {
+        let export = |name: &str, about| ExportName { name: name.to_owned(), about, secret: false };
+        let mut exports = vec![export("public-key", "the public half of its key, as `ssh-ed25519 AAAA...`")];
+        if matches!(valid.way, ValidWay::Forward { .. }) {
+            exports.push(export("address", "the address on which it listens"));
+            exports.push(export("port", "the number of the port on which it listens"));
+        }
+        exports
+    }
+
+    fn facts(valid: &ValidTunnel) -> Facts {
+        let of = |reverse: &ValidReverse| DatabaseUse {
+            by: valid.name.clone(),
+            component: reverse.target.0.clone(),
+            database: reverse.database.clone(),
+            grants: reverse.grants.unwrap_or(GrantLevel::ReadOnly),
+            connections: reverse.connections,
+            sources: Vec::new(),
+            at: reverse.target.1.clone(),
+        };
+        Facts {
+            uses: valid.reverse().map(of).into_iter().collect(),
+            leads_to: valid.reverse().map(|reverse| reverse.target.clone()).into_iter().collect(),
+            ..Facts::default()
+        }
+    }
+
+    fn realise_locally(valid: &ValidTunnel, cx: &mut LocalContext<'_>) {
+        local::realise(valid, cx);
+    }
+
+    fn lower_to_aws(valid: &ValidTunnel, cx: &mut AwsContext<'_>) {
+        aws::lower(valid, cx);
+    }
+}
+
+impl ValidTunnel {
+    /// What a reverse tunnel has.
+    pub(crate) fn reverse(&self) -> Option<&ValidReverse> {
+        match &self.way {
+            ValidWay::Reverse(reverse) => Some(reverse),
+            ValidWay::Forward { .. } => None,
+        }
+    }
+}
