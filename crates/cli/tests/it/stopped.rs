@@ -326,7 +326,11 @@ fn down_may_be_killed_at_any_moment() {
 fn two_at_once_do_not_meet() {
     let small = Small::new();
     small.edit("SLOWNESS: \"0\"", "SLOWNESS: \"2\"");
-    let mut first = begin(&small, &["up"]);
+    let said = tempfile::NamedTempFile::new().expect("a file for what the first says");
+    let mut first = silent(small.command(&["up"]))
+        .stderr(said.reopen().expect("the file again"))
+        .spawn()
+        .expect("the command starts");
     eventually("the first works", SOON, || {
         let text = std::fs::read_to_string(small.home().join("journal.jsonl")).unwrap_or_default();
         text.contains("step_started").then_some(())
@@ -341,7 +345,8 @@ fn two_at_once_do_not_meet() {
     let waited = small.run(&["up", "--wait", "60"]).expect_code(0);
     assert!(waited.stderr.contains(&first.id().to_string()), "{}", waited.stderr);
     assert!(waited.stdout.starts_with("Nothing to do") || waited.stdout.contains("Proved"), "{}", waited.stdout);
-    assert!(first.wait().expect("a child").success());
+    let ended = first.wait().expect("a child");
+    assert!(ended.success(), "{ended}: {}", std::fs::read_to_string(said.path()).expect("what it said"));
     assert_one_of_each(&small);
     small.down();
 }
