@@ -1,8 +1,1 @@
-//! Against OpenSSH on loopback.
-
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
-
-#[test]
-fn placeholder() {
-    Some(()).unwrap();
-}
+//! The crate against itself and against OpenSSH.
