@@ -4,6 +4,7 @@
 mod allow_list;
 pub mod aws_context;
 mod bastion;
+mod aws_host;
 mod command_line;
 pub mod component;
 pub mod context;

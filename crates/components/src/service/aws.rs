@@ -1,43 +1,25 @@
 //! A service in an account: hosts that AWS keeps running, in the private subnets, reached by what routes to them alone.
 
-mod cloud_config;
 mod layout;
 mod machine;
-mod role;
 mod target_group;
 mod unit;
 
 use super::valid::ValidService;
-use crate::aws_context::{
-    AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, IpVersion, NetworkInAws, Other, Party,
-    Rule, list, object, tag_list,
-};
-use cloud_config::{Content, HostFile};
+use crate::aws_context::{AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, NetworkInAws};
+use crate::aws_host::cloud_config::{self, Content, HostFile};
+use crate::aws_host::{self, Hosts, Machine, Sealed, unit as units};
 use indexmap::IndexMap;
 use layout::Layout;
-use model::cfn::types::{AutoScalingGroup, InstanceProfile, LaunchTemplate, LogGroup, Secret, SecurityGroup};
-use model::cfn::{Kind, Layer, Ref, Release, Value};
+use model::cfn::types::LogGroup;
+use model::cfn::{Layer, Ref, Release};
 use model::process_graph::{FileSpec, Node, NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::TemplateValue;
 use model::{Atom, Text};
 
 const LAYER: Layer = Layer::Service;
-/// Where Canonical says which image of Ubuntu 24.04 is the latest.
-const IMAGE: &str = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
-/// AWS's limit for user data, before base64.
-const LARGEST_USER_DATA: usize = 16 << 10;
 /// AWS's limit for a secret.
 const LARGEST_SECRET: usize = 64 << 10;
-/// How long a host may take for its packages, on top of what the service itself may take to start.
-const SET_UP_SECONDS: u32 = 900;
-
-/// A file with secrets in it: where it is kept, and where it goes on the host.
-struct Sealed {
-    place: Ref<Secret>,
-    path: String,
-    mode: u32,
-}
-
 /// Adds the service's hosts and what they need.
 pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
     let processes = cx.processes;
@@ -62,13 +44,10 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
     }
     let sealed = sealed_files(valid, &nodes, program, &layout, cx);
     let group = cx.group(LAYER, "Group", cx.at, &format!("Hosts of {name}"), &network.vpc);
-    ways_out(&group, &network, cx);
     let logs = cx.log_group(LAYER, "Logs", cx.at);
     let release = valid.source.as_ref().map(|source| cx.release(&valid.at.key("source"), source));
-    let profile = role::add(&sealed, release.as_ref().map(|(bucket, _)| bucket), &logs, cx);
     let targets = target_group::add(program, &network, &layout, cx);
 
-    let hosts = cx.next_id("Hosts", cx.at);
     let about = format!("{name} of {} ({})", cx.processes.deployment, cx.environment);
     let host = Host {
         about: &about,
@@ -76,26 +55,51 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
         sealed: &sealed,
         release: release.as_ref().map(|(_, release)| release),
         logs: &logs,
-        group: &hosts,
+        group: &cx.next_id("Hosts", cx.at),
         layout: &layout,
     };
-    let text = cloud_config::user_data(&about, &host_files(&nodes, &host));
-    let length = cloud_config::filled_length(&text);
-    if length > LARGEST_USER_DATA {
-        let summary = format!("what is written on a host of {name} has {length} bytes, AWS takes {LARGEST_USER_DATA}");
-        cx.refuse(
-            &AWS005,
-            &valid.at.key("files"),
-            summary,
-            "make its files smaller, or put them into a Python package",
-        );
-    }
-    let template = launch_template(&text, &group, &profile, program, cx);
-    let hosts = scaling_group(valid, &template, targets.as_ref().map(|(targets, _)| targets), program, &network, cx);
-    let hosts = cx.interface(&hosts);
-    states_ways_out(&hosts, &network, cx);
+    let files = host_files(&nodes, &host);
+    let machine = Machine::of(machine::instance_type(program.memory_limit), machine::DISK_GIBIBYTES);
+    let hosts = aws_host::add(
+        &Hosts {
+            layer: LAYER,
+            part: "",
+            about: &about,
+            too_long: (valid.at.key("files"), "make its files smaller, or put them into a Python package"),
+            machine,
+            network: &network,
+            group: &group,
+            logs: &logs,
+            sealed: &sealed,
+            releases: release.as_ref().map(|(bucket, _)| bucket),
+            rights: Vec::new(),
+            files: &files,
+            people: &[],
+            count: valid.instances,
+            overlaps: true,
+            start_seconds: program.readiness.timeout_seconds,
+            targets: targets.as_ref().map(|(targets, _)| targets),
+        },
+        cx,
+    );
+    let busy = AlarmSpec {
+        about: format!(
+            "The hosts of {name} have been busy for a quarter of an hour: a larger `size` or more `instances`"
+        ),
+        namespace: "AWS/EC2",
+        metric: "CPUUtilization",
+        dimensions: vec![("AutoScalingGroupName", hosts.value())],
+        statistic: "Average",
+        period_seconds: 300,
+        periods: 3,
+        threshold: 90,
+        comparison: "GreaterThanThreshold",
+    };
+    cx.alarm(LAYER, "HostsBusy", cx.at, &busy);
+    cx.output(LAYER, "Hosts", format!("The group of hosts of {name}"), hosts.value());
     if let Some((targets, port)) = targets {
         let port = layout.port(&port);
+        let hosts = hosts.logical_id().unwrap_or_default().to_owned();
         cx.export_backend(BackendInAws { component: name.clone(), group, hosts, targets, port });
     }
 }
@@ -188,49 +192,6 @@ fn sealed_files(
     sealed
 }
 
-/// Lets hosts reach what the network lets them reach.
-fn ways_out(group: &Ref<SecurityGroup>, network: &NetworkInAws, cx: &mut AwsContext<'_>) {
-    let because = network.at.key("egress");
-    let name = cx.name;
-    match &network.egress {
-        EgressInAws::Internet => {
-            let about = format!("{name} to packages and services of AWS");
-            let other = Other::Block(Value::text("0.0.0.0/0"), IpVersion::V4);
-            cx.let_out(LAYER, "ToInternet", &Rule { group, other, port: 443, about, because: &because });
-        }
-        EgressInAws::Endpoints { group: endpoints, .. } => {
-            let about = format!("{name} to services of AWS");
-            let rule =
-                Rule { group, other: Other::Group(endpoints), port: 443, about: about.clone(), because: &because };
-            cx.let_out(LAYER, "ToEndpoints", &rule);
-            let rule = Rule { group: endpoints, other: Other::Group(group), port: 443, about, because: &because };
-            cx.let_in(LAYER, "IntoEndpoints", &rule);
-        }
-        EgressInAws::Nothing => {}
-    }
-}
-
-/// What the manifest says by the network's `egress`.
-fn states_ways_out(hosts: &str, network: &NetworkInAws, cx: &mut AwsContext<'_>) {
-    let because = network.at.key("egress");
-    let mut way = |to: String| cx.way(Party::Resource(hosts.to_owned()), to, &because);
-    match &network.egress {
-        EgressInAws::Internet => {
-            way("internet-v4:443".to_owned());
-            if network.has_storage_endpoint {
-                way("service:s3".to_owned());
-            }
-        }
-        EgressInAws::Endpoints { services, .. } => {
-            for (endpoint, service) in services {
-                way(format!("{endpoint}:443"));
-                way(format!("service:{service}"));
-            }
-        }
-        EgressInAws::Nothing => {}
-    }
-}
-
 /// What is different from host to host.
 struct Host<'a> {
     about: &'a str,
@@ -251,7 +212,7 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
         logs.logical_id().unwrap_or_default(),
         program.readiness.timeout_seconds
     );
-    let mut set_up = include_str!("aws/host/set-up.sh").to_owned();
+    let mut set_up = include_str!("../aws_host/host/set-up.sh").to_owned();
     let mut files = Vec::new();
     let file = |path: &str, content: Content| HostFile { path: path.to_owned(), mode: 0o644, content };
     for (id, node) in nodes {
@@ -259,7 +220,7 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
             NodeSpec::PythonEnvironment(python) => {
                 let lines = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
                 settings.push_str(&format!("PYTHON_MINIMUM={}\n", python.minimum_python.as_deref().unwrap_or("3.10")));
-                set_up.push_str(include_str!("aws/host/python.sh"));
+                set_up.push_str(include_str!("../aws_host/host/python.sh"));
                 let constraints = python.constraints.clone().unwrap_or_default();
                 files.push(file("/etc/landfall/requirements.txt", Content::Kept(lines(&python.packages))));
                 files.push(file("/etc/landfall/constraints.txt", Content::Kept(constraints)));
@@ -275,21 +236,21 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
     if let Some(release) = release {
         let Release { bucket, key, content, .. } = release;
         settings.push_str(&format!("RELEASES=${{{bucket}}}\nRELEASE={key}\nRELEASE_DIGEST={content}\n"));
-        set_up.push_str(include_str!("aws/host/source.sh"));
+        set_up.push_str(include_str!("../aws_host/host/source.sh"));
     }
-    set_up.push_str(include_str!("aws/host/start.sh"));
+    set_up.push_str(include_str!("../aws_host/host/start.sh"));
     match &program.readiness.check {
-        ReadinessCheck::Running => set_up.push_str(include_str!("aws/host/wait-running.sh")),
+        ReadinessCheck::Running => set_up.push_str(include_str!("../aws_host/host/wait-running.sh")),
         ReadinessCheck::Port { port } => {
             settings.push_str(&format!("PORT={}\n", layout.port(port)));
-            set_up.push_str(include_str!("aws/host/wait-port.sh"));
+            set_up.push_str(include_str!("../aws_host/host/wait-port.sh"));
         }
         ReadinessCheck::Http { port, path, statuses } => {
             let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
             let path = format!("'{}'", path.replace('\'', "%27").replace("${", "$%7B"));
             let port = layout.port(port);
             settings.push_str(&format!("PORT={port}\nHEALTH_PATH={path}\nHEALTH_STATUSES='{}'\n", statuses.join(" ")));
-            set_up.push_str(include_str!("aws/host/wait-http.sh"));
+            set_up.push_str(include_str!("../aws_host/host/wait-http.sh"));
         }
     }
     let secrets: String = sealed
@@ -302,13 +263,10 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
         file("/etc/landfall/host.env", Content::Filled(settings)),
         file("/etc/landfall/secrets", Content::Filled(secrets)),
         file(&cloud_config::unit_path(&unit), Content::Kept(service)),
+        file(&cloud_config::unit_path(units::SECRETS), Content::Kept(units::secrets(&format!("Secrets of {about}")))),
         file(
-            &cloud_config::unit_path(layout::SECRETS_UNIT),
-            Content::Kept(unit::secrets(&format!("Secrets of {about}"))),
-        ),
-        file(
-            &cloud_config::unit_path(layout::JOURNAL_UNIT),
-            Content::Kept(unit::journal(&format!("Log of {about}"), &unit)),
+            &cloud_config::unit_path(units::JOURNAL),
+            Content::Kept(units::journal(&format!("Log of {about}"), &unit)),
         ),
     ];
     all.extend(files);
@@ -325,114 +283,4 @@ fn rendered(spec: &FileSpec, layout: &Layout<'_>) -> String {
     template::render(&spec.template_name, &spec.template, &context, &[0; 32])
         .map(|text| text.expose().to_owned())
         .unwrap_or_default()
-}
-
-fn launch_template(
-    user_data: &str,
-    group: &Ref<SecurityGroup>,
-    profile: &Ref<InstanceProfile>,
-    program: &ProgramSpec,
-    cx: &mut AwsContext<'_>,
-) -> Ref<LaunchTemplate> {
-    let at = cx.at.clone();
-    let image = cx.parameter("Image", "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", Some(IMAGE));
-    let tags = cx.tags("Host");
-    let of = |kind: &str| object! { "ResourceType": kind, "Tags": tag_list(&tags) };
-    let data = object! {
-        "ImageId": image,
-        "InstanceType": machine::instance_type(program.memory_limit),
-        "IamInstanceProfile": object! { "Arn": profile.attribute("Arn").unwrap_or_else(|| Value::text("")) },
-        "SecurityGroupIds": list![group],
-        "MetadataOptions": object! {
-            "HttpEndpoint": "enabled",
-            "HttpTokens": "required",
-            "HttpPutResponseHopLimit": 1,
-            "InstanceMetadataTags": "disabled",
-        },
-        "BlockDeviceMappings": list![object! {
-            "DeviceName": "/dev/sda1",
-            "Ebs": object! {
-                "Encrypted": true, "DeleteOnTermination": true, "VolumeType": "gp3", "VolumeSize": machine::DISK_GIBIBYTES,
-            },
-        }],
-        "Monitoring": object! { "Enabled": true },
-        "TagSpecifications": list![of("instance"), of("volume")],
-        "UserData": Value::new(Kind::Base64(Box::new(Value::sub(user_data)))),
-    };
-    cx.add::<LaunchTemplate>(LAYER, "Template", &at, object! { "LaunchTemplateData": data })
-}
-
-fn scaling_group(
-    valid: &ValidService,
-    template: &Ref<LaunchTemplate>,
-    targets: Option<&Ref<model::cfn::types::TargetGroup>>,
-    program: &ProgramSpec,
-    network: &NetworkInAws,
-    cx: &mut AwsContext<'_>,
-) -> Ref<AutoScalingGroup> {
-    let at = cx.at.clone();
-    let id = template.logical_id().unwrap_or_default();
-    let grace = SET_UP_SECONDS + program.readiness.timeout_seconds;
-    let mut properties = object! {
-        "LaunchTemplate": object! {
-            "LaunchTemplateId": Value::reference(id),
-            "Version": Value::attribute(id, "LatestVersionNumber"),
-        },
-        "VPCZoneIdentifier": Value::list(&network.private),
-        "MinSize": valid.instances,
-        // One more for the time of a change: the new host is ready before the old one goes.
-        "MaxSize": valid.instances + 1,
-        "DesiredCapacity": valid.instances,
-        "HealthCheckType": if targets.is_some() { "ELB" } else { "EC2" },
-        "HealthCheckGracePeriod": grace,
-        "MetricsCollection": list![object! { "Granularity": "1Minute", "Metrics": list!["GroupInServiceInstances"] }],
-    };
-    if let (Some(targets), Kind::Map(entries)) = (targets, &mut properties.kind) {
-        entries.insert("TargetGroupARNs".to_owned(), list![targets]);
-    }
-    let hosts = cx.add::<AutoScalingGroup>(LAYER, "Hosts", &at, properties);
-    let wait = format!("PT{}M", grace.div_ceil(60));
-    // A host that reaches nothing cannot say that it is ready; then the load balancer alone knows.
-    let says_ready = !matches!(network.egress, EgressInAws::Nothing);
-    if says_ready {
-        let signal = object! { "Count": valid.instances, "Timeout": wait.as_str() };
-        cx.set(&hosts, "CreationPolicy", object! { "ResourceSignal": signal });
-    }
-    let rolling = object! {
-        "MinInstancesInService": valid.instances,
-        "MaxBatchSize": 1,
-        "WaitOnResourceSignals": says_ready,
-        "PauseTime": wait,
-        "SuspendProcesses": list!["AlarmNotification", "AZRebalance", "HealthCheck", "ReplaceUnhealthy", "ScheduledActions"],
-    };
-    cx.set(&hosts, "UpdatePolicy", object! { "AutoScalingRollingUpdate": rolling });
-    let name = cx.name;
-    let alarm = AlarmSpec {
-        about: format!("Fewer hosts of {name} run than should: look at the log group of {name} for the cause"),
-        namespace: "AWS/AutoScaling",
-        metric: "GroupInServiceInstances",
-        dimensions: vec![("AutoScalingGroupName", hosts.value())],
-        statistic: "Minimum",
-        period_seconds: 60,
-        periods: 15,
-        threshold: u32::from(valid.instances),
-        comparison: "LessThanThreshold",
-    };
-    cx.alarm(LAYER, "HostsMissing", &at, &alarm);
-    let alarm = AlarmSpec {
-        about: format!(
-            "The hosts of {name} have been busy for a quarter of an hour: a larger `size` or more `instances`"
-        ),
-        namespace: "AWS/EC2",
-        metric: "CPUUtilization",
-        dimensions: vec![("AutoScalingGroupName", hosts.value())],
-        statistic: "Average",
-        period_seconds: 300,
-        periods: 3,
-        threshold: 90,
-        comparison: "GreaterThanThreshold",
-    };
-    cx.alarm(LAYER, "HostsBusy", &at, &alarm);
-    cx.output(LAYER, "Hosts", format!("The group of hosts of {name}"), hosts.value());
-    hosts
 }

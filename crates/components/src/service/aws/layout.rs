@@ -5,9 +5,8 @@ use model::text::{Part, TemplateValue};
 use model::{Atom, ComponentName, NodeId, PortId, Text};
 use std::collections::BTreeSet;
 
-pub(super) const DATA: &str = "/var/lib/landfall";
-pub(super) const SECRETS_UNIT: &str = "landfall-secrets.service";
-pub(super) const JOURNAL_UNIT: &str = "landfall-journal.service";
+pub(super) use crate::aws_host::DATA;
+
 pub(super) const SEALED_ENVIRONMENT: &str = "/run/landfall/environment";
 const FILES: &str = "/etc/landfall/files";
 const SEALED_FILES: &str = "/run/landfall/files";

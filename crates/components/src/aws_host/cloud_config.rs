@@ -3,7 +3,7 @@
 //! The text is one of CloudFormation's `Fn::Sub`: `${Name}` stands for what is known when the stack is made. No text of the
 //! manifest may be taken for such a name, so files with `${` in them are written in base64.
 
-use super::layout::DATA;
+use super::DATA;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
@@ -20,14 +20,20 @@ const USER: &str = "landfall";
 const WORTH_COMPRESSING: usize = 1 << 10;
 
 /// A file that is written before anything is run.
-pub(super) struct HostFile {
-    pub(super) path: String,
-    pub(super) mode: u32,
-    pub(super) content: Content,
+pub(crate) struct HostFile {
+    pub(crate) path: String,
+    pub(crate) mode: u32,
+    pub(crate) content: Content,
+}
+
+/// Somebody who may log in, beside the user that a service runs as.
+pub(crate) struct HostUser {
+    /// The name.
+    pub(crate) name: String,
 }
 
 /// What is in a file.
-pub(super) enum Content {
+pub(crate) enum Content {
     /// A text in which `${Name}` is replaced when the stack is made.
     Filled(String),
     /// A text that is kept as it is.
@@ -35,7 +41,7 @@ pub(super) enum Content {
 }
 
 /// The programs of every host, and the one that brings a source folder when there is one.
-pub(super) fn programs(set_up: &str, has_source: bool) -> Vec<HostFile> {
+pub(crate) fn programs(set_up: &str, has_source: bool) -> Vec<HostFile> {
     let program = |name: &str, mode: u32, text: &str| HostFile {
         path: format!("/usr/local/lib/landfall/{name}"),
         mode,
@@ -56,7 +62,7 @@ pub(super) fn programs(set_up: &str, has_source: bool) -> Vec<HostFile> {
 }
 
 /// The text of the user data: readable as far as it may be, with its largest files compressed when it would be too long.
-pub(super) fn user_data(about: &str, files: &[HostFile]) -> String {
+pub(crate) fn user_data(about: &str, files: &[HostFile], people: &[HostUser]) -> String {
     let mut largest: Vec<(usize, &str)> = files
         .iter()
         .filter_map(|file| match &file.content {
@@ -68,7 +74,7 @@ pub(super) fn user_data(about: &str, files: &[HostFile]) -> String {
     let mut compressed = Vec::new();
     let mut left = largest.into_iter();
     loop {
-        let text = written(about, files, &compressed);
+        let text = written(about, files, people, &compressed);
         match left.next() {
             Some((_, path)) if text.len() > READABLE_BYTES => compressed.push(path),
             _ => return text,
@@ -77,11 +83,11 @@ pub(super) fn user_data(about: &str, files: &[HostFile]) -> String {
 }
 
 /// How long a text is at most when its names are replaced: none stands for more than an ARN.
-pub(super) fn filled_length(text: &str) -> usize {
+pub(crate) fn filled_length(text: &str) -> usize {
     text.len() + text.matches("${").count() * LONGEST_NAME
 }
 
-fn written(about: &str, files: &[HostFile], compressed: &[&str]) -> String {
+fn written(about: &str, files: &[HostFile], people: &[HostUser], compressed: &[&str]) -> String {
     let files = files.iter().map(|file| {
         let mut entries = vec![
             ("path".to_owned(), Tree::text(&file.path)),
@@ -111,12 +117,24 @@ fn written(about: &str, files: &[HostFile], compressed: &[&str]) -> String {
         ("homedir", Tree::text(DATA)),
         ("shell", Tree::text("/usr/sbin/nologin")),
     ]);
+    // `*` is no password, and does not lock the account as `!` would: keys alone open it.
+    let people = people.iter().map(|one| {
+        Tree::map([
+            ("name", Tree::text(&one.name)),
+            ("gecos", Tree::text("forwards only")),
+            ("lock_passwd", Tree::Plain("false".into())),
+            ("hashed_passwd", Tree::text("*")),
+            ("no_create_home", Tree::Plain("true".into())),
+            ("homedir", Tree::text("/nonexistent")),
+            ("shell", Tree::text("/usr/sbin/nologin")),
+        ])
+    });
     let tree = Tree::map([
         ("ssh_pwauth", Tree::Plain("false".into())),
         ("disable_root", Tree::Plain("true".into())),
         ("groups", Tree::List(vec![Tree::text(USER)])),
         // Naming users leaves out the one that the image would make, with its key.
-        ("users", Tree::List(vec![user])),
+        ("users", Tree::List(std::iter::once(user).chain(people).collect())),
         ("write_files", Tree::List(files.collect())),
         ("runcmd", Tree::List(vec![Tree::List(vec![Tree::text("/usr/local/lib/landfall/first-boot")])])),
     ]);
@@ -134,6 +152,6 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 /// The path of a unit.
-pub(super) fn unit_path(unit: &str) -> String {
+pub(crate) fn unit_path(unit: &str) -> String {
     format!("/etc/systemd/system/{unit}")
 }

@@ -1,21 +1,19 @@
 //! What a host may ask of AWS: its own secrets, its own source folder, its own log, that it is ready, and sessions of its operators.
 
-use super::{LAYER, Sealed};
+use super::Hosts;
 use crate::aws_context::{AwsContext, list, object};
-use model::cfn::types::{Bucket, InstanceProfile, LogGroup, Role};
+use model::cfn::types::{InstanceProfile, Role};
 use model::cfn::{Ref, Value};
 
+/// What is allowed, as a statement of a policy.
+pub(crate) fn allow(sid: &str, actions: Value, resources: Value) -> Value {
+    object! { "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources }
+}
+
 /// Adds the role and the profile that lends it to hosts.
-pub(super) fn add(
-    sealed: &[Sealed],
-    releases: Option<&Ref<Bucket>>,
-    logs: &Ref<LogGroup>,
-    cx: &mut AwsContext<'_>,
-) -> Ref<InstanceProfile> {
+pub(super) fn add(hosts: &Hosts<'_>, cx: &mut AwsContext<'_>) -> Ref<InstanceProfile> {
     let at = cx.at.clone();
-    let allow = |sid: &str, actions: Value, resources: Value| {
-        object! { "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources }
-    };
+    let Hosts { logs, sealed, .. } = hosts;
     let mut statements = vec![
         allow(
             "ItsLog",
@@ -50,10 +48,11 @@ pub(super) fn add(
         }
         statements.push(decrypt);
     }
-    if let Some(bucket) = releases.and_then(Ref::logical_id) {
+    if let Some(bucket) = hosts.releases.and_then(Ref::logical_id) {
         let own = Value::sub(&format!("${{{bucket}.Arn}}/releases/{}/*", cx.name));
         statements.push(allow("ItsSourceFolder", list!["s3:GetObject"], own));
     }
+    statements.extend(hosts.rights.iter().cloned());
     let trust = object! {
         "Version": "2012-10-17",
         "Statement": list![object! {
@@ -64,13 +63,13 @@ pub(super) fn add(
     };
     let policy = object! { "Version": "2012-10-17", "Statement": Value::list(statements) };
     let role = cx.add::<Role>(
-        LAYER,
-        "Role",
+        hosts.layer,
+        &hosts.part("Role"),
         &at,
         object! {
             "AssumeRolePolicyDocument": trust,
             "Policies": list![object! { "PolicyName": "Host", "PolicyDocument": policy }],
         },
     );
-    cx.add::<InstanceProfile>(LAYER, "Profile", &at, object! { "Roles": list![&role] })
+    cx.add::<InstanceProfile>(hosts.layer, &hosts.part("Profile"), &at, object! { "Roles": list![&role] })
 }
