@@ -5,6 +5,7 @@
 //! choice of parameters and conditions, or why that cannot be known.
 
 mod cidr;
+mod database_place;
 mod evaluated;
 mod evaluation;
 mod functions;
@@ -18,6 +19,7 @@ mod stored_secret;
 mod template_set;
 mod value;
 
+pub use database_place::DatabasePlace;
 pub use evaluated::{Evaluated, Is, Why};
 pub use evaluation::Evaluator;
 pub use graph::{Layer, Output, Parameter, Resource, ResourceGraph};
