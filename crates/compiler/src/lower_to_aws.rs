@@ -23,6 +23,8 @@ pub struct AwsDeployment {
     pub secrets: Vec<cfn::StoredSecret>,
     /// The folders that its hosts run from; written when the data layer is there, before the service layer.
     pub releases: Vec<cfn::Release>,
+    /// Its databases; what is in them is applied when the access layer is there, before the service layer.
+    pub databases: Vec<cfn::DatabasePlace>,
     /// Each way that the manifest states, by the names that a proof of the resources gives its ends. Nothing else may be open.
     pub stated_ways: Vec<StatedWay>,
     /// What has an address of its own: hosts, load balancers, endpoints; by logical id.
@@ -76,6 +78,7 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
         graph: aws.graph,
         secrets: aws.secrets,
         releases: aws.releases,
+        databases: aws.places_of_databases,
         zones: aws.zones,
         tags: vec![
             tag("deployment", application.name.as_str()),

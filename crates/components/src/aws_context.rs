@@ -6,6 +6,7 @@
 
 mod bucket;
 mod codes;
+mod database;
 mod foundation;
 mod naming;
 mod rule;
@@ -13,7 +14,8 @@ mod tags;
 mod ways;
 
 pub use codes::CODES;
-pub(crate) use codes::{AWS002, AWS003, AWS004, AWS005, AWS006};
+pub(crate) use codes::{AWS002, AWS003, AWS004, AWS005, AWS006, AWS007, AWS008};
+pub use database::{Caller, DatabaseInAws};
 pub use foundation::AlarmSpec;
 pub use naming::pascal;
 pub use rule::{IpVersion, Other, Rule};
@@ -28,8 +30,8 @@ use model::cfn::types::{
     Topic, Vpc,
 };
 use model::cfn::{
-    Kind, Layer, Output, Parameter, Ref, Release, Resource, ResourceGraph, ResourceType, SecretContent, StoredSecret,
-    Value,
+    DatabasePlace, Kind, Layer, Output, Parameter, Ref, Release, Resource, ResourceGraph, ResourceType, SecretContent,
+    StoredSecret, Value,
 };
 use model::process_graph::{FileSpec, ProcessGraph, SecretSpec};
 use model::{ComponentName, Finding, FindingCode, Findings, ManifestPath, NodeId, Place};
@@ -117,12 +119,15 @@ pub struct AwsGraph {
     pub told: IndexMap<String, String>,
     /// What hosts run from.
     pub releases: Vec<Release>,
+    /// Where its databases are and what must be in them.
+    pub places_of_databases: Vec<DatabasePlace>,
     /// What has an address of its own: hosts, load balancers, endpoints; by logical id.
     pub interfaces: Vec<String>,
     /// The ways that the manifest states.
     pub ways_stated: Vec<WayStated>,
     network: Option<NetworkInAws>,
     backends: IndexMap<ComponentName, BackendInAws>,
+    databases: IndexMap<ComponentName, DatabaseInAws>,
     /// Parameters that are the hosted zone of a domain, looked up before the stack is made.
     pub zones: IndexMap<String, String>,
     ways: BTreeSet<(String, ComponentName)>,

@@ -1,11 +1,10 @@
 //! A host in an account: a machine that is set up once and kept by a group of its own, whatever it is for.
 
+pub(crate) mod access;
 pub(crate) mod cloud_config;
 mod role;
 pub(crate) mod unit;
 mod ways;
-
-pub(crate) use role::allow;
 
 use crate::aws_context::{AWS005, AlarmSpec, AwsContext, EgressInAws, NetworkInAws, list, object, tag_list};
 use cloud_config::{HostFile, HostUser};

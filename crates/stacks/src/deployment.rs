@@ -1,6 +1,8 @@
 //! A deployment as it is wanted in an account.
 
-use model::cfn::{Layer, ParameterSource, Release, ResourceGraph, StackTemplate, StoredSecret, TemplateSet};
+use model::cfn::{
+    DatabasePlace, Layer, ParameterSource, Release, ResourceGraph, StackTemplate, StoredSecret, TemplateSet,
+};
 use model::{ComponentName, Digest, ManifestPath};
 
 /// The tag that names the deployment on all that belongs to it.
@@ -31,6 +33,8 @@ pub struct Deployment {
     pub secrets: Vec<StoredSecret>,
     /// The folders that its hosts run from.
     pub releases: Vec<Release>,
+    /// Its databases, and what must be in them.
+    pub databases: Vec<DatabasePlace>,
     /// What it was made from.
     pub digest: Digest,
 }

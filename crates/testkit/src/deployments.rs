@@ -106,6 +106,7 @@ fn lowered(manifest: &str, replaced: &[(&str, &str)]) -> Deployment {
         graph: lowered.graph,
         secrets: lowered.secrets,
         releases: lowered.releases,
+        databases: lowered.databases,
         digest: lowered.digest,
     }
 }

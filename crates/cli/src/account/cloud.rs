@@ -126,6 +126,7 @@ fn wanted(application: &Application, lowered: compiler::AwsDeployment, templates
         graph: lowered.graph,
         secrets: lowered.secrets,
         releases: lowered.releases,
+        databases: lowered.databases,
         digest: lowered.digest,
     }
 }

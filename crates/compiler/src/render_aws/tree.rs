@@ -42,15 +42,22 @@ fn resource(said: &Resource) -> Tree {
         entries.push(("Condition".to_owned(), Tree::text(condition)));
     }
     if let Some(origin) = &said.origin {
-        let metadata = Tree::map([("ManifestPath", Tree::text(origin.to_string()))]);
-        entries.push(("Metadata".to_owned(), metadata));
+        let mut metadata = vec![("ManifestPath".to_owned(), Tree::text(origin.to_string()))];
+        if let Some(Kind::Map(more)) = said.attributes.get(METADATA).map(|said| &said.kind) {
+            metadata.extend(more.iter().map(|(name, said)| (name.clone(), value(said))));
+        }
+        entries.push((METADATA.to_owned(), Tree::Map(metadata)));
     }
-    entries.extend(said.attributes.iter().map(|(name, said)| (name.clone(), value(said))));
+    let attributes = said.attributes.iter().filter(|(name, _)| *name != METADATA);
+    entries.extend(attributes.map(|(name, said)| (name.clone(), value(said))));
     if said.properties.kind != Kind::Map(IndexMap::new()) {
         entries.push(("Properties".to_owned(), value(&said.properties)));
     }
     Tree::Map(entries)
 }
+
+/// Where a resource says what is no property of it.
+const METADATA: &str = "Metadata";
 
 /// A value with its functions in the short form where YAML allows it: one tag cannot stand behind another.
 fn value(said: &Value) -> Tree {

@@ -88,8 +88,45 @@ components:
   web: { kind: edge, domain: tabpy.example.org, exposure: internet, routes: { /: pages } }
 "#;
 
-const SHAPES: [(&str, &str); 5] =
-    [("shop", SHOP), ("closed", CLOSED), ("adopted", ADOPTED), ("no-network", NO_NETWORK), ("pages", PAGES)];
+/// A database of its own that nobody uses but people.
+pub(crate) const RECORDS: &str = r#"
+people:
+  alice: { roles: [admin] }
+components:
+  net: { kind: network, egress: endpoints }
+  db:
+    kind: database
+    engine: postgres
+    version: "17"
+    databases: [records]
+    people: { admin: owner }
+    zones: 2
+guarantees:
+  - { nothing: internet, reaches: db }
+  - { nothing: db, reaches: internet }
+"#;
+/// A cluster.
+pub(crate) const CLUSTER: &str = r#"
+components:
+  db: { kind: database, engine: postgres, version: "17", databases: [records], aurora: true, zones: 2, port: 6000 }
+"#;
+/// The other engines.
+pub(crate) const OTHERS: &str = r#"
+components:
+  one: { kind: database, engine: mysql, version: "8.4", databases: [records], storage: 100GiB, size: large, backups: { keep: 30, at: "23:50" } }
+  two: { kind: database, engine: mariadb, version: "11.4", databases: [records], deletion-protection: false }
+"#;
+
+const SHAPES: [(&str, &str); 8] = [
+    ("shop", SHOP),
+    ("closed", CLOSED),
+    ("adopted", ADOPTED),
+    ("no-network", NO_NETWORK),
+    ("pages", PAGES),
+    ("records", RECORDS),
+    ("cluster", CLUSTER),
+    ("others", OTHERS),
+];
 
 /// The folder of [`PAGES`].
 fn source_files() -> MemoryFiles {
@@ -313,8 +350,14 @@ fn rules_are_edges() {
                 }
                 "AWS::EC2::SecurityGroupIngress" | "AWS::EC2::SecurityGroupEgress" => {
                     let origin = resource.origin.as_ref().unwrap().to_string();
-                    let edges = [".routes.", ".allow.sources[", ".egress", ".exposure"];
-                    assert!(edges.iter().any(|edge| origin.contains(edge)), "{name}: {id} because of {origin}");
+                    let edges = [".routes.", ".allow.sources[", ".egress", ".exposure", ".uses.", ".to", ".target"];
+                    // Whoever changes what is in a database reaches it because it is there.
+                    let is_access = id.contains("Access")
+                        && deployment.databases.iter().any(|one| one.origin.to_string() == origin);
+                    assert!(
+                        is_access || edges.iter().any(|edge| origin.contains(edge)),
+                        "{name}: {id} because of {origin}"
+                    );
                     assert_eq!(resource.properties.get("FromPort"), resource.properties.get("ToPort"));
                 }
                 _ => {}

@@ -11,6 +11,16 @@ use std::sync::OnceLock;
 /// What checkov finds and we leave, each with its reason.
 const LEFT: &[(&str, &str)] = &[
     ("CKV_AWS_18", "a bucket of access logs would log its own log, without end; who reads releases is in CloudTrail"),
+    (
+        "CKV_AWS_118",
+        "measuring the system of a database server each second is paid by use; storage, processor and connections have alarms",
+    ),
+    ("CKV_AWS_157", "how many zones a database stands in is said by the manifest"),
+    (
+        "CKV_AWS_161",
+        "people and programs log in with roles of their own; a second way to get in would have to be proved too",
+    ),
+    ("CKV_AWS_162", "the same, of clusters"),
     ("CKV_AWS_260", "port 80 is open to those who may connect, for the redirect to HTTPS alone"),
 ];
 

@@ -3,7 +3,7 @@
 use model::FindingCode;
 
 /// What cannot be lowered.
-pub const CODES: &[&FindingCode] = &[&AWS002, &AWS003, &AWS004, &AWS005, &AWS006];
+pub const CODES: &[&FindingCode] = &[&AWS002, &AWS003, &AWS004, &AWS005, &AWS006, &AWS007, &AWS008];
 
 macro_rules! code {
     ($name:ident, $title:literal, $explanation:literal) => {
@@ -47,4 +47,17 @@ code!(
     "a load balancer without two zones",
     "AWS puts a load balancer into two availability zones at least, so that it survives the loss of one. Its network \
      needs subnets in two zones: public ones for `exposure: internet`, private ones for `exposure: internal`."
+);
+
+code!(
+    AWS007,
+    "a database without two zones",
+    "RDS wants subnets in two availability zones at least, also for a server that stands in one of them, so that it can be \
+     moved. They are the isolated subnets of the network: nothing there reaches the internet or is reached from it."
+);
+
+code!(
+    AWS008,
+    "a database that RDS does not offer",
+    "Aurora speaks the languages of MySQL and PostgreSQL. MariaDB runs on servers of its own."
 );

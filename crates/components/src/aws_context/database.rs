@@ -1,10 +1,10 @@
 //! Databases in an account, and the only ways to them.
 
-use super::{AwsContext, Other, Party, Rule};
-use model::cfn::types::SecurityGroup;
+use super::{AwsContext, Other, Party, Rule, pascal};
+use model::cfn::types::{AutoScalingGroup, SecurityGroup};
 use model::cfn::{DatabasePlace, Layer, Ref, Value};
 use model::database::Engine;
-use model::{ComponentName, ManifestPath, NodeId};
+use model::{ComponentName, ManifestPath, NodeId, PortId};
 
 /// What others need of a database to reach it.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct DatabaseInAws {
     pub address: Value,
     /// The port on which it listens.
     pub port: u16,
+    /// What the process graph calls that port.
+    pub port_id: PortId,
 }
 
 /// Somebody who reaches a database.
@@ -56,6 +58,26 @@ impl AwsContext<'_> {
     #[must_use]
     pub fn databases(&self) -> Vec<DatabaseInAws> {
         self.aws.databases.values().cloned().collect()
+    }
+
+    /// Says that hosts reach databases, so that what is in them can be changed through these hosts. The first ones count.
+    pub fn leads_to(&mut self, databases: &[ComponentName], hosts: &Ref<AutoScalingGroup>) {
+        let output = format!("{}Through", pascal(self.name.as_str()));
+        let mut is_used = false;
+        for place in &mut self.aws.places_of_databases {
+            if databases.contains(&place.component) && place.through.is_empty() {
+                place.through.clone_from(&output);
+                is_used = true;
+            }
+        }
+        if is_used {
+            self.output(
+                Layer::Access,
+                "Through",
+                "The group of hosts through which one gets at databases",
+                hosts.value(),
+            );
+        }
     }
 
     /// Opens the way to a database, on both sides, and states it.

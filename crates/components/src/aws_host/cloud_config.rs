@@ -26,6 +26,13 @@ pub(crate) struct HostFile {
     pub(crate) content: Content,
 }
 
+impl HostFile {
+    /// A file that everybody on the host may read.
+    pub(crate) fn plain(path: &str, text: String) -> Self {
+        Self { path: path.to_owned(), mode: 0o644, content: Content::Kept(text) }
+    }
+}
+
 /// Somebody who may log in, beside the user that a service runs as.
 pub(crate) struct HostUser {
     /// The name.

@@ -1,0 +1,33 @@
+//! A host that runs nothing but the agent of Systems Manager: sessions lead through it to what it reaches.
+
+use super::cloud_config::{self, Content, HostFile};
+use super::unit;
+use model::cfn::Ref;
+use model::cfn::types::LogGroup;
+
+/// The unit of the agent in Canonical's images.
+pub(crate) const AGENT: &str = "snap.amazon-ssm-agent.amazon-ssm-agent.service";
+
+/// What is written on it.
+pub(crate) fn files(about: &str, group: &str, logs: &Ref<LogGroup>) -> Vec<HostFile> {
+    let mut set_up = include_str!("host/set-up.sh").to_owned();
+    set_up.push_str(include_str!("host/no-ssh.sh"));
+    set_up.push_str(include_str!("host/agent.sh"));
+    set_up.push_str(include_str!("host/log.sh"));
+    let mut files = vec![
+        settings(group, logs, AGENT, ""),
+        HostFile::plain(&cloud_config::unit_path(unit::JOURNAL), unit::journal(&format!("Log of {about}"), AGENT)),
+    ];
+    files.extend(cloud_config::programs(&set_up, false));
+    files
+}
+
+/// The settings that the programs of every host read; `more` are lines of the host's own.
+pub(crate) fn settings(group: &str, logs: &Ref<LogGroup>, unit: &str, more: &str) -> HostFile {
+    let logs = logs.logical_id().unwrap_or_default();
+    let text = format!(
+        "REGION=${{AWS::Region}}\nDOMAIN=${{AWS::URLSuffix}}\nSTACK=${{AWS::StackId}}\nGROUP={group}\nLOGS=${{{logs}}}\nUNIT={unit}\n\
+         HEALTH_SECONDS=120\n{more}"
+    );
+    HostFile { path: "/etc/landfall/host.env".to_owned(), mode: 0o644, content: Content::Filled(text) }
+}

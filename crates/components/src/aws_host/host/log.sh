@@ -1,0 +1,4 @@
+
+step 'log'
+systemctl daemon-reload
+systemctl enable --now landfall-journal.service
