@@ -3,8 +3,8 @@
 
 mod allow_list;
 pub mod aws_context;
-mod bastion;
 mod aws_host;
+mod bastion;
 mod command_line;
 pub mod component;
 pub mod context;
