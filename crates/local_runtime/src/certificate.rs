@@ -1,4 +1,4 @@
-//! The certificate of an edge: signed by the user's authority, for the edge's names, renewed in time.
+//! The certificate of an edge or a database server: signed by the user's authority, for its names, renewed in time.
 
 use crate::authority::{Authority, refused, set_validity, today};
 use crate::disk;
@@ -8,6 +8,7 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
     PublicKeyData as _,
 };
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 
@@ -132,6 +133,7 @@ impl Facts {
                 ParsedExtension::SubjectAlternativeName(names) => {
                     facts.names.extend(names.general_names.iter().filter_map(|name| match name {
                         GeneralName::DNSName(name) => Some((*name).to_owned()),
+                        GeneralName::IPAddress(bytes) => address(bytes),
                         _ => None,
                     }));
                 }
@@ -155,6 +157,14 @@ impl Facts {
     pub(crate) fn is_for(&self, key: &KeyPair) -> bool {
         key.der_bytes() == self.public_key
     }
+}
+
+/// An address on a certificate, as people write it.
+fn address(bytes: &[u8]) -> Option<String> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(IpAddr::from(v4).to_string());
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(|v6| IpAddr::from(v6).to_string())
 }
 
 #[cfg(test)]

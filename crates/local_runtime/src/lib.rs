@@ -7,6 +7,7 @@
 
 mod authority;
 mod certificate;
+mod database;
 mod disk;
 mod doctor;
 mod folders;
@@ -25,6 +26,7 @@ mod target;
 mod variables;
 
 pub use authority::certificate_file as authority_certificate;
+pub use database::Installation;
 pub use disk::write_atomically;
 pub use doctor::{PythonFacts, ToolchainFacts, toolchain_facts};
 pub use folders::{Home, UserFolders};

@@ -5,6 +5,7 @@ use crate::disk::{self, io_fault};
 use crate::folders::{Home, is_own_folder};
 use crate::ownership;
 use crate::processes;
+use crate::supervisor::databases;
 use crate::supervisor::edges::Edges;
 use crate::supervisor::guard::Guard;
 use crate::supervisor::program::Program;
@@ -129,7 +130,12 @@ async fn run(home: Home, lock: &File, edge_runtime: Handle) -> Result<(), Fault>
                     door = again;
                 }
             }
-            _ = renewal.tick() => daemon.edges.lock().await.renew().await,
+            _ = renewal.tick() => {
+                daemon.edges.lock().await.renew().await;
+                for program in daemon.programs.lock().await.values() {
+                    databases::renew(program).await;
+                }
+            }
             _ = terminated.recv() => break,
             _ = interrupted.recv() => break,
             () = daemon.ending.cancelled() => break,

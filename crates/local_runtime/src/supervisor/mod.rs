@@ -4,6 +4,7 @@ mod backoff;
 mod child;
 pub(crate) mod client;
 mod daemon;
+mod databases;
 mod edges;
 mod guard;
 pub(crate) mod log;

@@ -1,5 +1,6 @@
 //! A program that is kept running: start, readiness, restart with growing pauses, stop.
 
+use crate::database;
 use crate::processes;
 use crate::supervisor::backoff::Backoff;
 use crate::supervisor::child::Child;
@@ -7,6 +8,7 @@ use crate::supervisor::log::{Log, Rotation};
 use crate::supervisor::protocol::{Phase, ProgramOrder, ProgramStatus};
 use crate::supervisor::readiness;
 use crate::supervisor::record::Record;
+use model::database::Engine;
 use model::process_graph::RestartPolicy;
 use model::{Fault, FaultKind};
 use std::os::unix::process::ExitStatusExt as _;
@@ -172,6 +174,9 @@ impl Keeper {
     /// From the start of the process until nothing of its group is left.
     async fn live(&self, proved: &mut bool) -> End {
         self.log().forget();
+        if let Some(served) = self.order.database.as_ref().filter(|served| served.engine == Engine::Postgres) {
+            database::remove_stale_lock(&served.data);
+        }
         let mut child = match Child::spawn(&self.order, &self.home, &self.log) {
             Ok(child) => child,
             Err(fault) => return End::NotStarted(fault),

@@ -1,6 +1,7 @@
 //! What a command says to the supervisor and what it answers: one JSON document a line.
 
 use indexmap::IndexMap;
+use model::database::Engine;
 use model::process_graph::{EdgeSpec, RestartPolicy, StopSignal};
 use model::{ComponentName, Digest, Fault, NodeId, PortId};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,25 @@ pub(crate) struct ProgramOrder {
     pub(crate) stop_grace_seconds: u32,
     #[serde(default)]
     pub(crate) stop_signal: StopSignal,
+    /// The database that it serves.
+    #[serde(default)]
+    pub(crate) database: Option<ServedDatabase>,
+}
+
+/// A database that a program serves: what keeping it running takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ServedDatabase {
+    pub(crate) engine: Engine,
+    pub(crate) data: PathBuf,
+    /// The socket on which the administrator is heard.
+    pub(crate) socket: PathBuf,
+    /// Its certificate, renewed as that of an edge.
+    pub(crate) chain: PathBuf,
+    pub(crate) names: Vec<String>,
+    /// The folder of the authority that renews the certificate.
+    pub(crate) authority: PathBuf,
+    /// The file of the administrator's password.
+    pub(crate) password: PathBuf,
 }
 
 /// How one sees that a program can be used.

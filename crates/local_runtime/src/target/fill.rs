@@ -1,12 +1,14 @@
 //! Filling the holes of texts with what this machine knows: ports, paths, secrets.
 
 use crate::authority;
+use crate::certificate::Certificate;
+use crate::database::Record;
 use crate::disk;
 use crate::python;
 use crate::source;
 use crate::target::LocalTarget;
 use indexmap::IndexMap;
-use model::text::Part;
+use model::text::{DatabaseFile, DatabaseProgram, Part};
 use model::{Atom, Fault, FaultKind, PortId, Secret, Text};
 use std::path::{Component, Path, PathBuf};
 use zeroize::Zeroizing;
@@ -41,9 +43,13 @@ fn value(target: &LocalTarget, ports: &IndexMap<PortId, u16>, atom: &Atom) -> Re
         Atom::PythonProgram(node, program) => path(&python::program(home, node, program)?),
         Atom::Secret(node, part) => target.secrets().value(node, *part),
         Atom::Loopback | Atom::DatabaseHost(_) => Ok(Secret::new("127.0.0.1")),
-        Atom::DatabaseProgram(node, _) | Atom::DatabaseFile(node, _) => {
-            Err(Fault::new(FaultKind::Bug, format!("finding what {node} made"), "this machine cannot make it yet"))
+        Atom::DatabaseProgram(node, DatabaseProgram::Server) => path(&Record::read(home, node)?.programs.server),
+        Atom::DatabaseFile(node, DatabaseFile::Data) => path(&Record::read(home, node)?.data),
+        Atom::DatabaseFile(node, DatabaseFile::Run) => path(&Record::read(home, node)?.run),
+        Atom::DatabaseFile(node, DatabaseFile::Certificate) => {
+            path(&Certificate::in_folder(home.certificate(node)).chain())
         }
+        Atom::DatabaseFile(node, DatabaseFile::Key) => path(&Certificate::in_folder(home.certificate(node)).key()),
         Atom::AuthorityFile => path(&authority::certificate_file(&target.setup.folders)),
     }
 }

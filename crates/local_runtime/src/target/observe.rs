@@ -2,6 +2,7 @@
 
 use crate::authority;
 use crate::certificate::Certificate;
+use crate::database;
 use crate::disk;
 use crate::listeners::Listeners;
 use crate::python;
@@ -86,9 +87,8 @@ fn wrong(
                 Some(program) => program_trouble(program, spec.restart),
             },
         },
-        NodeSpec::DatabaseServer(_) | NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {
-            None
-        }
+        NodeSpec::DatabaseServer(spec) => database::wrong(target, node, &was.node.component, spec)?,
+        NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => None,
         NodeSpec::Edge(spec) => {
             let authority = disk::read(&authority::certificate_file(&target.setup.folders))?;
             let authority = authority.and_then(|bytes| String::from_utf8(bytes).ok());

@@ -3,11 +3,13 @@
 
 use crate::authority::Authority;
 use crate::certificate::Certificate;
+use crate::database::{self, Guise, Record};
 use crate::disk;
 use crate::ports;
 use crate::python;
+use crate::secrets;
 use crate::source;
-use crate::supervisor::protocol::{Ask, EdgeOrder, ProgramOrder, ReadyWhen};
+use crate::supervisor::protocol::{Ask, EdgeOrder, ProgramOrder, ReadyWhen, ServedDatabase};
 use crate::target::LocalTarget;
 use crate::target::fill::{data_folder, fill, number};
 use engine::ports::Job;
@@ -15,7 +17,7 @@ use indexmap::IndexMap;
 use model::event::Outcome;
 use model::process_graph::{EdgeSpec, FileSpec, Node, NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::SecretPart;
-use model::{Action, Digest, Fault, FaultKind, NodeId};
+use model::{Action, Atom, Digest, Fault, FaultKind, NodeId, Text};
 
 /// Does one step.
 pub(super) async fn perform(target: &LocalTarget, job: Job<'_>) -> Result<Outcome, Fault> {
@@ -43,7 +45,8 @@ pub(super) async fn perform(target: &LocalTarget, job: Job<'_>) -> Result<Outcom
         NodeSpec::File(spec) => file(target, job, spec),
         NodeSpec::Program(spec) => program(target, job, spec).await,
         NodeSpec::Edge(spec) => edge(target, job, spec).await,
-        NodeSpec::DatabaseServer(_) | NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {
+        NodeSpec::DatabaseServer(spec) => database::ensure(target, job, spec).await,
+        NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {
             Err(Fault::new(FaultKind::Bug, format!("making {node}"), "this machine cannot make it yet"))
         }
     }
@@ -81,7 +84,15 @@ async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Resu
         }
         Ok(fill(target, job.ports, text)?.expose().to_owned())
     });
-    let command = command.collect::<Result<Vec<_>, _>>()?;
+    let mut command = command.collect::<Result<Vec<_>, _>>()?;
+    if spec.refuses_superuser {
+        command = Guise::choose(&target.setup.variables).await?.wrap(command);
+    }
+    let served = spec.command.iter().flat_map(Text::atoms).find_map(|atom| match atom {
+        Atom::DatabaseProgram(server, _) => Some(server),
+        _ => None,
+    });
+    let served = served.map(|server| served_database(target, job, spec, server)).transpose()?;
     let data = data_folder(target, &job.step.component, "")?;
     let mut environment = IndexMap::new();
     for name in ["PATH", "LANG", "TZ"] {
@@ -120,6 +131,7 @@ async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Resu
         memory_limit: spec.memory_limit,
         stop_grace_seconds: spec.stop_grace_seconds,
         stop_signal: spec.stop_signal,
+        database: served,
     };
     order.revision = revision(job, &order);
 
@@ -139,6 +151,26 @@ async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Resu
     let tell = |words: &str| (job.progress)(words, None);
     let summary = target.client.order(Ask::Start(Box::new(order)), &tell).await?;
     Ok(outcome(summary.ok_or_else(|| vanished(node))?, None))
+}
+
+/// What the supervisor has to know of a database that a program serves.
+fn served_database(
+    target: &LocalTarget,
+    job: Job<'_>,
+    spec: &ProgramSpec,
+    server: &NodeId,
+) -> Result<ServedDatabase, Fault> {
+    let record = Record::read(&target.home, server)?;
+    let port = spec.ports.first().map(|port| number(job.ports, port)).transpose()?;
+    Ok(ServedDatabase {
+        engine: record.programs.engine,
+        socket: record.socket(port.unwrap_or_else(|| record.programs.engine.usual_port())),
+        data: record.data,
+        chain: Certificate::in_folder(target.home.certificate(server)).chain(),
+        names: record.names,
+        authority: target.setup.folders.authority(),
+        password: secrets::value_file(&target.home, &record.administrator)?,
+    })
 }
 
 async fn edge(target: &LocalTarget, job: Job<'_>, spec: &EdgeSpec) -> Result<Outcome, Fault> {
@@ -208,7 +240,8 @@ async fn delete(target: &LocalTarget, node: &NodeId, made: &Node) -> Result<Outc
             stop(target, node).await?;
             disk::remove_with_empty_parents(&home.certificate(node), home.root())?;
         }
-        NodeSpec::DatabaseServer(_) | NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {}
+        NodeSpec::DatabaseServer(_) => database::remove(target, node)?,
+        NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {}
     }
     Ok(outcome("removed", None))
 }

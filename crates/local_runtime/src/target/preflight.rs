@@ -1,5 +1,6 @@
 //! What can be known before anything is changed: a run does not fail half-way for these reasons.
 
+use crate::database::{self, Guise, Installation};
 use crate::python::interpreter;
 use crate::target::LocalTarget;
 use model::plan::{Action, DeploymentPlan};
@@ -20,11 +21,38 @@ impl LocalTarget {
                 NodeSpec::PythonEnvironment(spec) => {
                     interpreter::find(&self.setup.variables, spec.minimum_python.as_deref()).await?;
                 }
-                NodeSpec::Program(spec) => self.find_program(step, spec)?,
+                NodeSpec::Program(spec) => {
+                    self.find_program(step, spec)?;
+                    if spec.refuses_superuser {
+                        Guise::choose(&self.setup.variables).await?;
+                    }
+                }
+                NodeSpec::DatabaseServer(spec) => {
+                    if let Some((fault, _)) = database::missing_engine(self, &step.component, spec).await? {
+                        return Err(fault);
+                    }
+                }
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// The database engines that a plan needs, that are not on this machine and that its package manager may have.
+    ///
+    /// # Errors
+    /// When the data of one cannot be looked at.
+    pub async fn missing_engines(&self, plan: &DeploymentPlan) -> Result<Vec<Installation>, Fault> {
+        let mut missing = Vec::new();
+        for step in plan.steps.iter().filter(|step| step.action != Action::Delete) {
+            if let NodeSpec::DatabaseServer(spec) = &step.desired.spec
+                && let Some((_, Some(installation))) = database::missing_engine(self, &step.component, spec).await?
+                && !missing.contains(&installation)
+            {
+                missing.push(installation);
+            }
+        }
+        Ok(missing)
     }
 
     /// A bare name that is looked for on the command's own `PATH` must be found there. Programs of

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod cut_off;
+mod database;
 mod disk_full;
 mod edge;
 mod files;

@@ -1,0 +1,18 @@
+//! Database servers of this machine: their programs found, a data folder made once, a certificate, and what they
+//! hold kept as it is declared.
+
+mod administrator;
+mod data_folder;
+mod guise;
+mod initialize;
+mod install;
+mod programs;
+mod record;
+mod server;
+mod tool;
+
+pub(crate) use data_folder::remove_stale_lock;
+pub(crate) use guise::Guise;
+pub use install::Installation;
+pub(crate) use record::Record;
+pub(crate) use server::{ensure, missing_engine, remove, wrong};

@@ -1,0 +1,239 @@
+//! Database servers with real programs: made once, adopted, refused, killed, renewed.
+
+use crate::world::{Deployment, World, kill, lives, script};
+use indexmap::IndexMap;
+use local_runtime::Phase;
+use model::database::Engine;
+use model::process_graph::{
+    DatabaseServerSpec, FileSpec, NodeSpec, PortWish, ProgramSpec, Readiness, ReadinessCheck, SecretRecipe, SecretSpec,
+    StopSignal,
+};
+use model::text::{DatabaseFile, DatabaseProgram, Part, TemplateValue};
+use model::{Action, Atom, FaultKind, NodeId, PortId, Text};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The configurations that the component writes.
+const POSTGRES: [(&str, &str); 2] = [
+    ("pg_hba.conf", include_str!("../../../components/src/database/config/pg_hba.conf")),
+    ("postgresql.conf", include_str!("../../../components/src/database/config/postgresql.conf")),
+];
+const MYSQL: (&str, &str) = ("my.cnf", include_str!("../../../components/src/database/config/mysql.cnf"));
+
+/// Whether an engine's server is on this machine; says so when it is not.
+pub(crate) fn is_here(engine: Engine) -> bool {
+    let found = match engine {
+        Engine::Postgres => fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut entries| entries.next().is_some()),
+        Engine::Mysql | Engine::Mariadb => Path::new("/usr/sbin/mariadbd").exists(),
+    };
+    if !found {
+        eprintln!("SKIPPED: {engine} is not on this machine");
+    }
+    found
+}
+
+pub(crate) fn server_spec(engine: Engine) -> DatabaseServerSpec {
+    DatabaseServerSpec {
+        engine,
+        stand_in: None,
+        version: None,
+        minimum: if engine == Engine::Postgres { "12".into() } else { "10.4".into() },
+        administrator: NodeId::new("db/administrator"),
+        names: vec!["localhost".into(), "127.0.0.1".into()],
+    }
+}
+
+/// A database server as the component makes it.
+pub(crate) fn database(it: &mut Deployment, spec: DatabaseServerSpec) -> (PortId, NodeId) {
+    let recipe = SecretRecipe::Password { length: 32, alphabet: "abcdefghijkmnpqrstuvwxyz23456789-_".into() };
+    it.node("db/administrator", &[], NodeSpec::Secret(SecretSpec::Generated { recipe, generation: 1 }));
+    let server = it.node("db/server", &["db/administrator"], NodeSpec::DatabaseServer(spec.clone()));
+    let port = it.port("db/sql", PortWish::Any);
+    let program = program(it, &spec, &server, &port);
+    (port, program)
+}
+
+fn program(it: &mut Deployment, spec: &DatabaseServerSpec, server: &NodeId, port: &PortId) -> NodeId {
+    let made = |file| TemplateValue::Text(Text::hole(Atom::DatabaseFile(server.clone(), file)));
+    let mut context: IndexMap<String, TemplateValue> = IndexMap::from([
+        ("component".to_owned(), TemplateValue::Plain("db".into())),
+        ("deployment".to_owned(), TemplateValue::Plain("test".into())),
+        ("administrator".to_owned(), TemplateValue::Plain("landfall_admin".into())),
+        ("data".to_owned(), made(DatabaseFile::Data)),
+        ("run".to_owned(), made(DatabaseFile::Run)),
+        ("certificate".to_owned(), made(DatabaseFile::Certificate)),
+        ("key".to_owned(), made(DatabaseFile::Key)),
+        ("port".to_owned(), TemplateValue::Text(Text::hole(Atom::Port(port.clone())))),
+        ("connections".to_owned(), TemplateValue::Plain(40.into())),
+    ]);
+    let file = |it: &mut Deployment, name: &str, template: &str, context: &IndexMap<String, TemplateValue>| {
+        let spec = FileSpec {
+            name: name.into(),
+            template_name: name.into(),
+            template: template.into(),
+            context: context.clone(),
+            mode: 0o600,
+        };
+        it.node(&format!("db/file/{name}"), &["db/server"], NodeSpec::File(spec))
+    };
+    let with = |before: &str, atom| [Part::Literal(before.into()), Part::Hole(atom)].into_iter().collect::<Text>();
+    let run = Text::hole(Atom::DatabaseProgram(server.clone(), DatabaseProgram::Server));
+    let command = if spec.engine.speaks_mysql() {
+        let file = file(it, MYSQL.0, MYSQL.1, &context);
+        vec![run, with("--defaults-file=", Atom::File(file))]
+    } else {
+        let access = file(it, POSTGRES[0].0, POSTGRES[0].1, &context);
+        context.insert("access".to_owned(), TemplateValue::Text(Text::hole(Atom::File(access))));
+        let file = file(it, POSTGRES[1].0, POSTGRES[1].1, &context);
+        let data = Text::hole(Atom::DatabaseFile(server.clone(), DatabaseFile::Data));
+        vec![run, Text::literal("-D"), data, Text::literal("-c"), with("config_file=", Atom::File(file))]
+    };
+    let spec = ProgramSpec {
+        command,
+        ports: vec![port.clone()],
+        readiness: Readiness { check: ReadinessCheck::Port { port: port.clone() }, timeout_seconds: 60 },
+        stop_grace_seconds: 30,
+        refuses_superuser: true,
+        stop_signal: if spec.engine == Engine::Postgres { StopSignal::Interrupt } else { StopSignal::Terminate },
+        ..script("")
+    };
+    it.node("db/program", &["db/server"], NodeSpec::Program(spec))
+}
+
+pub(crate) fn password(it: &Deployment) -> String {
+    fs::read_to_string(it.target.home().root().join("secrets/db/administrator/value")).unwrap()
+}
+
+pub(crate) fn run_folder(it: &Deployment) -> PathBuf {
+    it.target.home().root().join("run/db.server")
+}
+
+/// Says a statement with the engine's own client; the error when it is refused.
+pub(crate) fn say(it: &Deployment, engine: Engine, port: &PortId, statement: &str) -> Result<String, String> {
+    let run = run_folder(it);
+    let mut client = match engine {
+        Engine::Postgres => {
+            let mut client = Command::new("psql");
+            client.args(["-X", "-A", "-t", "-q", "-w", "-U", "landfall_admin", "-d", "postgres", "-c", statement]);
+            client.arg("-h").arg(run).args(["-p", &it.ports[port].to_string()]).env("PGPASSWORD", password(it));
+            client
+        }
+        Engine::Mysql | Engine::Mariadb => {
+            let mut client = Command::new("mariadb");
+            client.args(["--no-defaults", "-N", "-B", "-u", "landfall_admin", "-e", statement]);
+            client.arg("-S").arg(run.join("server.sock")).env("MYSQL_PWD", password(it));
+            client
+        }
+    };
+    let output = client.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+async fn is_made_adopted_and_heals(engine: Engine) {
+    if !is_here(engine) {
+        return;
+    }
+    let world = World::new();
+    let mut it = world.deployment("data");
+    let (port, program) = database(&mut it, server_spec(engine));
+    it.up().await.unwrap();
+    assert_eq!(say(&it, engine, &port, "SELECT 41 + 1").unwrap(), "42");
+    assert_eq!(it.troubles().await, [""; 0]);
+    let root = it.target.home().root().to_owned();
+    for private in ["run/db.server", "data/db", "certificates/db.server"] {
+        assert_eq!(root.join(private).metadata().unwrap().permissions().mode() & 0o777, 0o700, "{private}");
+    }
+    assert_eq!(root.join("certificates/db.server/key.pem").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    // Killed with everything that it started: back at once, although it could not tidy up.
+    let first = it.program(&program).await.pid.unwrap();
+    kill(first);
+    let second = it.next_life(&program, first).await;
+    assert_eq!(second.restarts, 1);
+    assert_eq!(say(&it, engine, &port, "SELECT 1").unwrap(), "1");
+
+    // Its password is another one: told to the data without the old one.
+    let before = password(&it);
+    let recipe = SecretRecipe::Password { length: 32, alphabet: "abcdefghijkmnpqrstuvwxyz23456789-_".into() };
+    it.node("db/administrator", &[], NodeSpec::Secret(SecretSpec::Generated { recipe, generation: 2 }));
+    it.up().await.unwrap();
+    assert_ne!(password(&it), before);
+    assert_eq!(say(&it, engine, &port, "SELECT 2").unwrap(), "2");
+
+    // An orderly end is quick although a client is there, and the data is adopted by another life of the deployment.
+    let pid = it.program(&program).await.pid.unwrap();
+    it.perform(&program, Action::Delete).await.unwrap();
+    assert!(!lives(pid));
+    let outcome = it.perform(&NodeId::new("db/server"), Action::Repair).await.unwrap();
+    assert!(!outcome.summary.contains("new data folder"), "{}", outcome.summary);
+    it.perform(&program, Action::Create).await.unwrap();
+    assert_eq!(say(&it, engine, &port, "SELECT 3").unwrap(), "3");
+    assert_eq!(it.program(&program).await.phase, Phase::Ready);
+    it.target.stop_everything().await.unwrap();
+}
+
+#[tokio::test]
+async fn postgresql_is_made_adopted_and_heals() {
+    is_made_adopted_and_heals(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn mariadb_is_made_adopted_and_heals() {
+    is_made_adopted_and_heals(Engine::Mariadb).await;
+}
+
+#[tokio::test]
+async fn data_of_another_release_or_engine_is_refused_and_left_alone() {
+    if !is_here(Engine::Postgres) {
+        return;
+    }
+    let world = World::new();
+    let mut it = world.deployment("old");
+    database(&mut it, server_spec(Engine::Postgres));
+    let data = it.target.home().root().join("data/db/server");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("PG_VERSION"), "13\n").unwrap();
+    let fault = it.up().await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::NeedsPerson);
+    assert!(
+        fault.cause.starts_with("it holds data of PostgreSQL 13, and the server is PostgreSQL "),
+        "{}",
+        fault.cause
+    );
+    assert!(fault.help.unwrap().contains("landfall restore"));
+
+    fs::write(data.join("PG_VERSION"), "").unwrap();
+    fs::remove_file(data.join("PG_VERSION")).unwrap();
+    fs::write(data.join("aria_log_control"), "").unwrap();
+    let fault = it.up().await.unwrap_err();
+    assert!(fault.cause.starts_with("it holds data of MariaDB, and the server is PostgreSQL"), "{}", fault.cause);
+
+    fs::remove_file(data.join("aria_log_control")).unwrap();
+    fs::write(data.join("thesis.txt"), "").unwrap();
+    let fault = it.up().await.unwrap_err();
+    assert_eq!(fault.cause, "it is not empty, and no database engine's data folder");
+    assert!(data.join("thesis.txt").exists());
+}
+
+#[tokio::test]
+async fn a_stale_lock_with_the_number_of_another_process_keeps_nobody_out() {
+    if !is_here(Engine::Postgres) {
+        return;
+    }
+    let world = World::new();
+    let mut it = world.deployment("stale");
+    let (port, program) = database(&mut it, server_spec(Engine::Postgres));
+    it.up().await.unwrap();
+    let lock = it.target.home().root().join("data/db/server/postmaster.pid");
+    let left = fs::read_to_string(&lock).unwrap();
+    it.target.stop_everything().await.unwrap();
+    // As after a kill, with a number that somebody else has by now.
+    let rest: Vec<&str> = left.lines().skip(1).collect();
+    fs::write(&lock, format!("{}\n{}\n", std::process::id(), rest.join("\n"))).unwrap();
+    it.perform(&program, Action::Repair).await.unwrap();
+    assert_eq!(say(&it, Engine::Postgres, &port, "SELECT 1").unwrap(), "1");
+    it.target.stop_everything().await.unwrap();
+}
