@@ -1,7 +1,7 @@
 //! The user's files, read as the pure crates ask for them.
 
 use components::context::Files;
-use model::Digest;
+use model::{Digest, DigestWriter};
 use std::path::{Component, Path, PathBuf};
 
 /// The largest text file that a manifest may bring in.
@@ -40,6 +40,17 @@ impl Files for FilesBeside {
         }
         let bytes = std::fs::read(&full).map_err(|error| describe(&error))?;
         String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned())
+    }
+
+    fn file_digest(&self, path: &str) -> Result<Digest, String> {
+        let full = self.inside(path)?;
+        let mut file = std::fs::File::open(&full).map_err(|error| describe(&error))?;
+        if !file.metadata().map_err(|error| describe(&error))?.is_file() {
+            return Err("is no file".into());
+        }
+        let mut digest = DigestWriter::default();
+        std::io::copy(&mut file, &mut digest).map_err(|error| describe(&error))?;
+        Ok(digest.finish())
     }
 
     fn folder_digest(&self, path: &str) -> Result<Digest, String> {

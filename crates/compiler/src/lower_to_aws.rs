@@ -4,6 +4,7 @@ use crate::application::Application;
 use crate::realise::{realise_locally, whole};
 use components::aws_context::{AwsContext, AwsGraph, StatedWay};
 use components::context::Whole;
+use components::people::ADMINISTRATOR;
 use components::registry;
 use model::{ComponentName, Digest, Findings, ManifestPath, Rotations, cfn};
 
@@ -91,12 +92,9 @@ pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Optio
     })
 }
 
-/// The role of people who are told when somebody should look.
-const TOLD: &str = "admin";
-
 /// Whom alarms are told.
 fn told(application: &Application) -> indexmap::IndexMap<String, String> {
-    let people = application.people.iter().filter(|(_, person)| person.roles.iter().any(|role| role == TOLD));
+    let people = application.people.iter().filter(|(_, person)| person.roles.iter().any(|role| role == ADMINISTRATOR));
     people.filter_map(|(name, person)| Some((name.clone(), person.email.clone()?))).collect()
 }
 

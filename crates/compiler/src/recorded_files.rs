@@ -34,6 +34,12 @@ impl Files for RecordedFiles<'_> {
         Ok(text)
     }
 
+    fn file_digest(&self, path: &str) -> Result<Digest, String> {
+        let digest = self.files.file_digest(path)?;
+        self.record(path, digest.clone());
+        Ok(digest)
+    }
+
     fn folder_digest(&self, path: &str) -> Result<Digest, String> {
         let digest = self.files.folder_digest(path)?;
         self.record(path, digest.clone());

@@ -77,7 +77,7 @@ pub fn resolve(parsed: &ParsedManifest, options: &Options<'_>, findings: &mut Fi
     };
     let drafts = stage.drafts(components, &mut schemas, findings);
     let valid = drafts.values().filter_map(|draft| Some((draft.name.as_ref()?, draft.valid.as_ref()?)));
-    together::check(&valid.collect(), findings);
+    together::check(&valid.collect(), &people, findings);
     let ordered = in_order(&drafts, findings);
     let probes_said = entries(probes);
     check_references(&drafts, &probes_said, findings);

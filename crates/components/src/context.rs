@@ -18,6 +18,14 @@ pub trait Files: Sync {
     /// In words: it does not exist, is no UTF-8 text, is too large, or lies outside the folder.
     fn text(&self, path: &str) -> Result<String, String>;
 
+    /// The digest of a file's bytes, whatever is in it and however large it is.
+    ///
+    /// # Errors
+    /// In words, as for `text`.
+    fn file_digest(&self, path: &str) -> Result<Digest, String> {
+        self.text(path).map(|text| Digest::of_bytes(text.as_bytes()))
+    }
+
     /// The digest over names, modes and contents of a folder's files.
     ///
     /// # Errors

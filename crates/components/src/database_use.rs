@@ -31,6 +31,19 @@ pub struct DatabaseFacts {
     pub engine: Engine,
     /// The databases in it.
     pub databases: Vec<String>,
+    /// The people who have a role in it.
+    pub people: Vec<RoleWanted>,
+}
+
+/// A role that there must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleWanted {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub at: ManifestPath,
+    /// Whether it is a person's.
+    pub is_person: bool,
 }
 
 /// A database server on this machine, for those who lead to it.

@@ -21,6 +21,9 @@ pub struct Person {
     pub email: Option<String>,
 }
 
+/// The role of those who may do everything, and are told when somebody should look.
+pub const ADMINISTRATOR: &str = "admin";
+
 /// The people by name.
 pub type People = IndexMap<String, Person>;
 

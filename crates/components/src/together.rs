@@ -1,7 +1,11 @@
 //! Rules between components: what each of them says of itself is right, but not together.
 
+mod databases;
+mod roles;
+
 use crate::component::ValidComponent;
 use crate::database_use::{DatabaseFacts, DatabaseUse};
+use crate::people::People;
 use crate::reference::{Reference, ReferenceText};
 use crate::said::report;
 use indexmap::IndexMap;
@@ -23,6 +27,8 @@ pub struct Facts {
     pub routes: Vec<RouteFact>,
     /// To what it leads people and programs of others: something that listens, or holds databases.
     pub leads_to: Vec<(ComponentName, ManifestPath)>,
+    /// The roles of people that it gives something to.
+    pub roles: Vec<RoleNamed>,
     /// The databases that it uses.
     pub uses: Vec<DatabaseUse>,
     /// The databases that it holds.
@@ -55,8 +61,17 @@ pub struct RouteFact {
     pub request_body: (Size, ManifestPath),
 }
 
+/// A role of people that a component gives something to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleNamed {
+    /// The role.
+    pub role: String,
+    /// Where it was named.
+    pub at: ManifestPath,
+}
+
 /// The codes of these rules, sorted.
-pub const CODES: &[&FindingCode] = &[&TOG001, &TOG002, &TOG003, &TOG004];
+pub const CODES: &[&FindingCode] = &[&TOG001, &TOG002, &TOG003, &TOG004, &TOG005, &TOG006, &TOG007, &TOG008];
 
 const TOG001: FindingCode = FindingCode {
     code: "TOG001",
@@ -88,11 +103,42 @@ const TOG004: FindingCode = FindingCode {
     severity: Severity::Warning,
 };
 
+const TOG005: FindingCode = FindingCode {
+    code: "TOG005",
+    title: "it is not clear which database is used",
+    explanation: "Who uses a database server gets a role in one of its databases. Name the database when the server has \
+                  several, and one that it has.",
+    severity: Severity::Error,
+};
+const TOG006: FindingCode = FindingCode {
+    code: "TOG006",
+    title: "a name that a role of the database cannot have",
+    explanation: "Each component and each person that uses a database has a role of its own name there. While its password is \
+                  replaced there is a second one with `_b` behind the name. MySQL takes 32 characters for both, PostgreSQL \
+                  63; some names are the server's own; and a component and a person cannot share one.",
+    severity: Severity::Error,
+};
+const TOG007: FindingCode = FindingCode {
+    code: "TOG007",
+    title: "a role of people that nobody has",
+    explanation: "A component gives something to a role (`people: ...`), and nobody under `people` has it: usually one of the \
+                  two is misspelt.",
+    severity: Severity::Warning,
+};
+const TOG008: FindingCode = FindingCode {
+    code: "TOG008",
+    title: "nobody is an administrator",
+    explanation: "Components give the role `admin` what nobody else may do, and of the people nobody has it: with the last \
+                  administrator goes the last login that can mend anything. Give somebody the role before it is taken from \
+                  the last one.",
+    severity: Severity::Error,
+};
+
 /// How many times its own size a JSON body takes while it is read, measured with Python.
 const MEMORY_PER_BODY: u64 = 10;
 
 /// Applies the rules.
-pub fn check(components: &IndexMap<&ComponentName, &ValidComponent>, findings: &mut Findings) {
+pub fn check(components: &IndexMap<&ComponentName, &ValidComponent>, people: &People, findings: &mut Findings) {
     let facts: IndexMap<&ComponentName, Facts> =
         components.iter().map(|(&name, valid)| (name, valid.facts())).collect();
     for (name, own) in &facts {
@@ -111,6 +157,8 @@ pub fn check(components: &IndexMap<&ComponentName, &ValidComponent>, findings: &
             check_listens(to, at, target, findings);
         }
     }
+    databases::check(&facts, findings);
+    roles::check(&facts, people, findings);
 }
 
 fn is_secret(

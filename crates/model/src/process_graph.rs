@@ -151,6 +151,11 @@ impl NodeSpec {
         }
     }
 
+    /// Whether those that need it are not made of it, so that they stay as they are when it changes.
+    fn is_met_by_name(&self) -> bool {
+        self.is_running_part() || matches!(self, Self::DatabaseContent(_))
+    }
+
     /// Whether it runs and listens, so that others wait for it but are not made of it.
     #[must_use]
     pub fn is_running_part(&self) -> bool {
@@ -162,8 +167,8 @@ impl ProcessGraph {
     /// The digest of each node: of its own description, the numbers of its ports and all that it is
     /// made of, so that a changed password file changes the program that reads it.
     ///
-    /// A needed program or edge counts by its name alone: its dependants wait for it and find it by
-    /// its port, but they stay as they are when it changes.
+    /// A needed program, edge or content of a database counts by its name alone: its dependants wait for it and find
+    /// it by its port, but they stay as they are when it changes.
     ///
     /// Relies on the order of `nodes`; a need that comes later or is missing counts by its name.
     #[must_use]
@@ -172,7 +177,7 @@ impl ProcessGraph {
         for (id, node) in &self.nodes {
             let content = |need: &NodeId| {
                 let needed = self.nodes.get(need)?;
-                if needed.spec.is_running_part() { None } else { digests.get(need) }
+                if needed.spec.is_met_by_name() { None } else { digests.get(need) }
             };
             let needs: BTreeMap<&NodeId, Option<&Digest>> =
                 node.needs.iter().map(|need| (need, content(need))).collect();

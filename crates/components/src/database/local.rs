@@ -1,6 +1,7 @@
 //! A database server on this machine: passwords, configuration, the program, and what it holds.
 
 use super::content::{self, Role};
+use super::promises;
 use super::valid::ValidDatabase;
 use crate::context::{LocalContext, needs_of};
 use crate::database_use::{DatabaseWay, LocalDatabase};
@@ -22,6 +23,8 @@ const POSTGRES_ACCESS: &str = include_str!("config/pg_hba.conf");
 const LOOPBACK: &str = "127.0.0.1/32";
 /// Connections that stay free for the administrator, backups and health checks.
 const SPARE_CONNECTIONS: u32 = 20;
+/// The server's limit is a multiple of this.
+const CONNECTION_STEP: u32 = 100;
 /// Seconds until a server must answer: after a crash it first reads what it had written.
 const START_SECONDS: u32 = 120;
 /// Seconds that it gets to write everything to disk.
@@ -46,6 +49,7 @@ pub(super) fn realise(valid: &ValidDatabase, cx: &mut LocalContext<'_>) {
         hand_over(role, &here, cx);
     }
     outputs(valid, &here, &roles, cx);
+    promises::database(valid, &here, &roles, cx);
     cx.export_database(here);
 }
 
@@ -85,6 +89,8 @@ fn program(valid: &ValidDatabase, server: &NodeId, port: &PortId, roles: &[Role]
         role.declaration.connections.unwrap_or_default().saturating_mul(logins)
     });
     let connections = logins.fold(SPARE_CONNECTIONS, u32::saturating_add);
+    // In large steps: another number restarts the server, and one more person should not.
+    let connections = connections.div_ceil(CONNECTION_STEP).saturating_mul(CONNECTION_STEP);
     let context = context(server, port, connections, cx);
     let run = |program| Text::hole(Atom::DatabaseProgram(server.clone(), program));
     let (command, files) = if valid.engine.speaks_mysql() {
@@ -163,7 +169,7 @@ fn after(literal: &str, atom: Atom) -> Text {
 }
 
 /// The password of the login that is used.
-fn password(role: &Role, cx: &LocalContext<'_>) -> Text {
+pub(super) fn password(role: &Role, cx: &LocalContext<'_>) -> Text {
     let part = &role.passwords[&role.login].part;
     Text::hole(Atom::Secret(cx.node_id(part), SecretPart::Value))
 }
@@ -201,5 +207,26 @@ fn outputs(valid: &ValidDatabase, here: &LocalDatabase, roles: &[Role], cx: &mut
     for role in roles.iter().filter(|role| role.is_person) {
         let about = format!("the password of {} as the login {}", role.name, role.login);
         cx.output(format!("{name}.people.{}.password", role.name), about, password(role, cx));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MYSQL_CONFIG, POSTGRES_ACCESS, POSTGRES_CONFIG};
+    use serde_json::json;
+
+    #[test]
+    fn configurations_are_templates_that_work() {
+        let context = json!({
+            "component": "db", "deployment": "shop", "data": "/d", "run": "/r", "certificate": "/c", "key": "/k",
+            "port": "5432", "connections": 100, "access": "/a", "administrator": "landfall_admin",
+        });
+        let context = context.as_object().unwrap().clone().into_iter().collect();
+        for (name, text) in
+            [("my.cnf", MYSQL_CONFIG), ("postgresql.conf", POSTGRES_CONFIG), ("pg_hba.conf", POSTGRES_ACCESS)]
+        {
+            assert!(template::check(name, text).is_empty(), "{name}");
+            template::rehearse(name, text, &context).unwrap();
+        }
     }
 }

@@ -3,8 +3,11 @@
 mod aws;
 mod codes;
 mod content;
+mod data;
 mod engines;
 mod local;
+mod names;
+mod promises;
 mod schema;
 mod valid;
 mod validate;
@@ -12,7 +15,7 @@ mod validate;
 use crate::aws_context::AwsContext;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
-use crate::database_use::DatabaseFacts;
+use crate::database_use::{DatabaseFacts, RoleWanted};
 use crate::together::Facts;
 use model::{FindingCode, Findings};
 use schema::DatabaseSpec;
@@ -44,7 +47,13 @@ impl Component for Database {
     }
 
     fn facts(valid: &ValidDatabase) -> Facts {
-        Facts { holds: Some(DatabaseFacts { engine: valid.engine, databases: valid.names() }), ..Facts::default() }
+        let people = valid.people.iter().map(|(name, said)| RoleWanted {
+            name: name.clone(),
+            at: said.at.clone(),
+            is_person: true,
+        });
+        let holds = DatabaseFacts { engine: valid.engine, databases: valid.names(), people: people.collect() };
+        Facts { holds: Some(holds), roles: valid.roles.clone(), ..Facts::default() }
     }
 
     fn realise_locally(valid: &ValidDatabase, cx: &mut LocalContext<'_>) {

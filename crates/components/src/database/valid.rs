@@ -1,6 +1,8 @@
 //! A database server that makes sense.
 
+use super::data::Table;
 use super::schema::DatabaseSize;
+use crate::together::RoleNamed;
 use indexmap::IndexMap;
 use model::ManifestPath;
 use model::database::{DatabaseDeclaration, Engine, GrantLevel};
@@ -16,6 +18,10 @@ pub(crate) struct ValidDatabase {
     pub(super) size: DatabaseSize,
     pub(super) port: PortWish,
     pub(super) databases: IndexMap<String, DatabaseDeclaration>,
+    /// By database: the tables that its data files make.
+    pub(super) tables: IndexMap<String, Vec<Table>>,
+    /// The roles of people that it gives something to.
+    pub(super) roles: Vec<RoleNamed>,
     /// By person.
     pub(super) people: IndexMap<String, PersonGrants>,
     pub(super) backups: Backups,

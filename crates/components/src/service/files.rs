@@ -309,9 +309,11 @@ fn stand_in(variable: &Variable, around: &Surroundings) -> Value {
         Variable::Map(entries) => {
             Value::Object(entries.iter().map(|(key, item)| (key.clone(), stand_in(item, around))).collect())
         }
-        Variable::Users => {
-            around.user_names.iter().map(|name| serde_json::json!({ "name": name, "password": "password" })).collect()
-        }
+        Variable::Users => around
+            .user_names
+            .iter()
+            .map(|name| serde_json::json!({ "name": name, "password": "password", "roles": [] }))
+            .collect(),
         Variable::Deployment | Variable::Environment => "name".into(),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::promises;
 use super::schema::Restart;
-use super::valid::{ValidFile, ValidService, Variable};
+use super::uses;
+use super::valid::{ValidFile, ValidService, ValidUser, Variable};
 use crate::context::{LocalContext, needs_of};
 use indexmap::IndexMap;
 use model::process_graph::{FileSpec, NodeSpec, ProgramSpec, Readiness, ReadinessCheck, RestartPolicy, SecretSpec};
@@ -19,6 +20,7 @@ pub(super) fn realise(valid: &ValidService, cx: &mut LocalContext<'_>) {
     export_addresses(port.as_ref(), cx);
     let mut parts: BTreeSet<NodeId> = BTreeSet::new();
     parts.extend(users(valid, cx));
+    parts.extend(uses::realise(valid, cx));
     if let Some(python) = &valid.python {
         let node =
             cx.node("python", valid.at.key("python"), BTreeSet::new(), NodeSpec::PythonEnvironment(python.clone()));
@@ -60,10 +62,12 @@ fn export_addresses(port: Option<&PortId>, cx: &mut LocalContext<'_>) {
 fn users(valid: &ValidService, cx: &mut LocalContext<'_>) -> Vec<NodeId> {
     let Some(users) = &valid.users else { return Vec::new() };
     let mut nodes = Vec::new();
-    for (index, name) in users.names.iter().enumerate() {
-        let spec = SecretSpec::Generated { recipe: users.recipe.clone(), generation: users.generation };
-        let origin = valid.at.key("users").key("names").index(index);
-        let node = cx.node(&format!("users/{name}"), origin, BTreeSet::new(), NodeSpec::Secret(spec));
+    for (index, ValidUser { name, at, .. }) in users.all.iter().enumerate() {
+        let part = format!("users/{name}");
+        // The manifest counts for all, a rotation for one.
+        let generation = users.generation + cx.rotation(&part).generation - 1;
+        let spec = SecretSpec::Generated { recipe: users.recipe.clone(), generation };
+        let node = cx.node(&part, at.clone(), BTreeSet::new(), NodeSpec::Secret(spec));
         let password = Text::hole(Atom::Secret(node.clone(), SecretPart::Value));
         if index == 0 {
             cx.export("first-user.name", Text::literal(name));
@@ -110,17 +114,18 @@ fn value(variable: &Variable, valid: &ValidService, cx: &LocalContext<'_>) -> Te
             TemplateValue::Map(entries.iter().map(|(key, item)| (key.clone(), value(item, valid, cx))).collect())
         }
         Variable::Users => {
-            TemplateValue::List(valid.users.iter().flat_map(|users| &users.names).map(|name| user(name, cx)).collect())
+            TemplateValue::List(valid.users.iter().flat_map(|users| &users.all).map(|said| user(said, cx)).collect())
         }
         Variable::Deployment => TemplateValue::Plain(cx.deployment().as_str().into()),
         Variable::Environment => TemplateValue::Plain(cx.environment.into()),
     }
 }
 
-fn user(name: &str, cx: &LocalContext<'_>) -> TemplateValue {
+fn user(ValidUser { name, roles, .. }: &ValidUser, cx: &LocalContext<'_>) -> TemplateValue {
     let password = cx.export_of(cx.name, &format!("users.{name}.password")).cloned().unwrap_or_default();
     TemplateValue::Map(IndexMap::from([
-        ("name".to_owned(), TemplateValue::Plain(name.into())),
+        ("name".to_owned(), TemplateValue::Plain(name.as_str().into())),
+        ("roles".to_owned(), TemplateValue::Plain(roles.clone().into())),
         ("password".to_owned(), TemplateValue::Text(password)),
     ]))
 }
@@ -171,11 +176,12 @@ fn readiness(valid: &ValidService, port: Option<&PortId>) -> ReadinessCheck {
     }
 }
 
-/// What runs of another component.
+/// What is used of another component: what runs, and what is in it.
 fn running_parts(name: &ComponentName, cx: &LocalContext<'_>) -> Vec<NodeId> {
     let nodes = cx.local.graph().nodes.iter();
     let own = nodes.filter(|(_, node)| node.component == *name);
-    let all: Vec<(&NodeId, bool)> = own.map(|(id, node)| (id, node.spec.is_running_part())).collect();
+    let is_used = |spec: &NodeSpec| spec.is_running_part() || matches!(spec, NodeSpec::DatabaseContent(_));
+    let all: Vec<(&NodeId, bool)> = own.map(|(id, node)| (id, is_used(&node.spec))).collect();
     let runs = all.iter().any(|(_, runs)| *runs);
     all.into_iter().filter(|(_, is_running)| *is_running || !runs).map(|(id, _)| id.clone()).collect()
 }

@@ -7,6 +7,8 @@ mod local;
 mod promises;
 mod python;
 mod schema;
+mod users;
+mod uses;
 mod valid;
 mod validate;
 
@@ -38,7 +40,12 @@ impl Component for Service {
             kinds: &[],
             at: at.clone(),
         };
-        valid.needs.iter().map(need).collect()
+        let used = valid.uses.iter().map(|used| Need {
+            component: used.said.component.clone(),
+            kinds: &["database"],
+            at: used.said.at.clone(),
+        });
+        valid.needs.iter().map(need).chain(used).collect()
     }
 
     fn exports(valid: &ValidService) -> Vec<ExportName> {
@@ -60,7 +67,9 @@ impl Component for Service {
             exports.push(open("source", "the copy of its source folder"));
         }
         exports.extend(valid.files.iter().map(|file| open(&format!("file.{}", file.name), "the path of its file")));
-        for (index, name) in valid.users.iter().flat_map(|users| &users.names).enumerate() {
+        exports.extend(uses::exports(valid));
+        for (index, user) in valid.users.iter().flat_map(|users| &users.all).enumerate() {
+            let name = &user.name;
             let password = |name: String| ExportName { name, about: "the password of its user", secret: true };
             if index == 0 {
                 exports.push(open("first-user.name", "the name of its first user"));
@@ -87,6 +96,8 @@ impl Component for Service {
             listens: valid.port.is_some(),
             longest_request: valid.longest_request.map(|longest| (longest, at.key("longest-request"))),
             memory: valid.memory.clone(),
+            uses: valid.uses.iter().map(|used| used.said.clone()).collect(),
+            roles: valid.users.iter().flat_map(|users| users.roles.clone()).collect(),
             ..Facts::default()
         }
     }

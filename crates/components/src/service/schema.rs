@@ -1,5 +1,6 @@
 //! What may be said of a service.
 
+use crate::database::GrantsWord;
 use crate::said::{OneOrMany, PortSaid, Scalar};
 use crate::secret::PasswordSpec;
 use indexmap::IndexMap;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 ///
 /// Texts may refer to what it exports itself: `${self.port}`, `${self.address}`, `${self.url}`,
 /// `${self.data}` (its folder for data that stays), `${self.python}`, `${self.bin.NAME}`,
-/// `${self.source}`, `${self.file.NAME}`, `${self.users.NAME.password}`; and to what other
+/// `${self.source}`, `${self.file.NAME}`, `${self.users.NAME.password}`, `${self.uses.NAME.url}`; and to what other
 /// components export.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -44,6 +45,11 @@ pub(crate) struct ServiceSpec {
     pub files: IndexMap<String, FileSaid>,
     /// People or programs that log in to it; each gets a generated password.
     pub users: Option<UsersSpec>,
+    /// The databases that it uses, by the component that has them. Each gives it a role of its own there, and
+    /// `${self.uses.NAME.url}`, `.host`, `.port`, `.database`, `.user`, `.password` and `.ca` (the file of the authority that
+    /// the server's certificate is checked with). There is no other way to a database.
+    #[serde(default)]
+    pub uses: IndexMap<String, UseSpec>,
     /// The port that it listens on: a number, or `any`. On this machine another one is taken when
     /// the number is not free. Without a port it listens nowhere.
     pub port: Option<PortSaid>,
@@ -152,12 +158,33 @@ pub(crate) struct FileSaid {
     pub with: IndexMap<String, serde_json::Value>,
 }
 
-/// Who logs in to a service. Templates see them as `users`, each with `name` and `password`.
+/// How a service uses a database.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct UseSpec {
+    /// Which of the server's databases; may be left out when it has only one.
+    pub database: Option<String>,
+    /// What it may do there.
+    pub grants: GrantsWord,
+    /// How many connections it may hold, 1 to 1000. By default 20.
+    #[schemars(range(min = 1, max = 1000))]
+    pub connections: Option<u32>,
+    /// The word for SQLAlchemy's driver in the URL, as `pymysql` in `mysql+pymysql://`.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_]{0,31}$"))]
+    pub driver: Option<String>,
+}
+
+/// Who logs in to a service: names, people by their roles, or both. Templates see them as `users`, each with `name`, `password`
+/// and `roles`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct UsersSpec {
     /// Their names: letters, digits, `.`, `_` and `-`.
+    #[serde(default)]
     pub names: Vec<String>,
+    /// Roles: each person under `people` who has one of them may log in, under the person's name.
+    #[serde(default)]
+    pub people: Vec<String>,
     /// How their passwords are drawn.
     #[serde(default)]
     pub password: PasswordSpec,

@@ -1,7 +1,9 @@
 //! A service that makes sense.
 
 use super::schema::Restart;
+use crate::database_use::DatabaseUse;
 use crate::reference::ReferenceText;
+use crate::together::RoleNamed;
 use indexmap::IndexMap;
 use model::process_graph::{PortWish, PythonEnvironmentSpec, SecretRecipe, SourceSpec};
 use model::scalar::{Duration, Size};
@@ -19,6 +21,7 @@ pub(crate) struct ValidService {
     /// In an order in which each comes after those that it names.
     pub(super) files: Vec<ValidFile>,
     pub(super) users: Option<ValidUsers>,
+    pub(super) uses: Vec<ValidUse>,
     pub(super) port: Option<PortWish>,
     pub(super) health: Option<ValidHealth>,
     pub(super) longest_request: Option<Duration>,
@@ -60,10 +63,30 @@ pub(super) enum Variable {
     Environment,
 }
 
+/// How a service uses a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ValidUse {
+    pub(super) said: DatabaseUse,
+    /// The word for the driver in the URL.
+    pub(super) driver: Option<String>,
+}
+
+/// Somebody who logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ValidUser {
+    pub(super) name: String,
+    /// Of a person: what the person may do.
+    pub(super) roles: Vec<String>,
+    /// Why there is such a user.
+    pub(super) at: ManifestPath,
+}
+
 /// The users of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ValidUsers {
-    pub(super) names: Vec<String>,
+    pub(super) all: Vec<ValidUser>,
+    /// The roles whose people log in.
+    pub(super) roles: Vec<RoleNamed>,
     pub(super) recipe: SecretRecipe,
     pub(super) generation: u32,
 }

@@ -1,20 +1,20 @@
 //! From what was said of a service to what makes sense.
 
-use super::codes::{SVC001, SVC005, SVC006, SVC012, SVC013, SVC014, SVC015, SVC016};
+use super::codes::{SVC001, SVC005, SVC006, SVC014, SVC015, SVC016};
 use super::files::{self, Surroundings};
 use super::python;
-use super::schema::{HealthSpec, ServiceSpec, UsersSpec};
-use super::valid::{ValidHealth, ValidService, ValidUsers};
+use super::schema::{HealthSpec, ServiceSpec};
+use super::valid::{ValidHealth, ValidService};
+use super::{users, uses};
 use crate::command_line;
 use crate::context::ValidationContext;
 use crate::path_rules;
 use crate::reference::{Piece, ReferenceText};
 use crate::said::{OneOrMany, PortSaid, Scalar, reference_text, report, report_key};
 use indexmap::IndexMap;
-use model::process_graph::{SecretRecipe, SourceSpec};
+use model::process_graph::SourceSpec;
 use model::scalar::{Duration, Size};
-use model::{ComponentName, Finding, Findings, ManifestPath, Place};
-use std::collections::BTreeMap;
+use model::{ComponentName, Findings, ManifestPath};
 
 const SMALLEST_MEMORY: Size = Size::from_bytes(16 << 20);
 const LONGEST_GRACE: Duration = Duration::from_seconds(3600);
@@ -30,9 +30,12 @@ pub(super) fn validate(spec: ServiceSpec, cx: &ValidationContext<'_>, findings: 
     check_limits(&spec, findings, cx);
     let port = spec.port.map(PortSaid::wish);
     let has_port = spec.port.is_some();
+    let users_said = spec.users.is_some();
+    let users = spec.users.map(|said| users::validate(said, &cx.at.key("users"), cx, findings));
+    let uses = uses::validate(spec.uses, cx, findings);
     let around = Surroundings {
-        user_names: spec.users.iter().flat_map(|users| users.names.clone()).collect(),
-        has_users: spec.users.is_some(),
+        user_names: users.iter().flatten().flat_map(|users| &users.all).map(|user| user.name.clone()).collect(),
+        has_users: users_said,
         has_port,
         has_python: spec.python.is_some(),
         has_source: spec.source.is_some(),
@@ -44,7 +47,6 @@ pub(super) fn validate(spec: ServiceSpec, cx: &ValidationContext<'_>, findings: 
         spec.working_directory.map(|said| working_directory(&said, &cx.at.key("working-directory"), findings));
     let environment = environment(spec.environment, &cx.at.key("environment"), findings);
     let files = files::validate(spec.files, &around, cx, findings);
-    let users = spec.users.map(|said| users(said, &cx.at.key("users"), findings));
     let health = spec.health.map(|said| health(said, has_port, &cx.at.key("health"), findings));
     let needs = needs(&spec.needs, cx, findings);
     if findings.error_count() > before {
@@ -59,6 +61,7 @@ pub(super) fn validate(spec: ServiceSpec, cx: &ValidationContext<'_>, findings: 
         environment,
         files: files?,
         users: users.flatten(),
+        uses,
         port,
         health: health.flatten(),
         longest_request: spec.longest_request,
@@ -194,48 +197,6 @@ fn environment(
         }
     }
     environment
-}
-
-fn users(said: UsersSpec, at: &ManifestPath, findings: &mut Findings) -> Option<ValidUsers> {
-    let before = findings.error_count();
-    if said.names.is_empty() {
-        let help = "name one, as `names: [analyst]`, or remove `users`";
-        report(findings, &SVC012, &at.key("names"), "nobody could log in: there is no user", help);
-    }
-    let mut seen: BTreeMap<String, ManifestPath> = BTreeMap::new();
-    for (index, name) in said.names.iter().enumerate() {
-        let place = at.key("names").index(index);
-        let fits = (1..=64).contains(&name.len())
-            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if !fits {
-            let help = "use letters, digits, `.`, `_` and `-`, beginning with a letter or digit";
-            report(findings, &SVC012, &place, format!("`{name}` cannot be the name of a user"), help);
-        }
-        if let Some(first) = seen.get(&name.to_lowercase()) {
-            let finding = Finding::new(&SVC012, Place::Value(place), format!("the user `{name}` is there already"))
-                .help("servers compare names without regard to case; keep one of them")
-                .related(Place::Value(first.clone()), "first named here");
-            findings.push(finding);
-        } else {
-            seen.insert(name.to_lowercase(), place);
-        }
-    }
-    let recipe = said.password.recipe(&at.key("password"), findings);
-    if let Some(SecretRecipe::Password { alphabet, .. }) = &recipe
-        && let Some(bad) = alphabet.chars().find(|c| ":\"'\\".contains(*c))
-    {
-        let place = at.key("password").key("alphabet");
-        report(
-            findings,
-            &SVC013,
-            &place,
-            format!("a password with `{bad}` locks its user out"),
-            "write `alphabet: url-safe`",
-        );
-    }
-    let valid = ValidUsers { names: said.names, recipe: recipe?, generation: said.generation };
-    (findings.error_count() == before).then_some(valid)
 }
 
 fn health(said: HealthSpec, has_port: bool, at: &ManifestPath, findings: &mut Findings) -> Option<ValidHealth> {

@@ -14,7 +14,7 @@ use crate::context::{LocalContext, ValidationContext};
 use crate::database_use::DatabaseUse;
 use crate::together::Facts;
 use model::database::GrantLevel;
-use model::{ComponentName, FindingCode, Findings};
+use model::{FindingCode, Findings};
 use schema::TunnelComponentSpec;
 use validate::{ValidReverse, ValidTunnel, ValidWay};
 

@@ -28,3 +28,8 @@ fn secret() {
 fn service() {
     check("service");
 }
+
+#[test]
+fn database() {
+    check("database");
+}

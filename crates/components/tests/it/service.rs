@@ -102,9 +102,9 @@ fn all_problems_are_found_at_once() {
     );
     insta::assert_snapshot!(outcome.lines(), @r#"
     SVC015 1B of memory is less than any program needs
+    SVC012 the user `A` is there already
     SVC001 the command is empty
     SVC010 line 1 of the template: there is no variable `nothing`
-    SVC012 the user `A` is there already
     SVC014 the path `x` does not start with `/`
     "#);
 }

@@ -91,7 +91,7 @@ pub(crate) fn validated_for(text: &str, people: People, parameters: &Map<String,
             components.insert(name, valid);
         }
     }
-    together::check(&components.iter().collect(), &mut findings);
+    together::check(&components.iter().collect(), &people, &mut findings);
     Outcome { components, findings, people, rotations: Rotations::default() }
 }
 
