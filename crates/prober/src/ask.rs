@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::redactor::Redactor;
+use crate::sql::{self, SqlQuestion};
 use crate::tcp::Peer;
 use crate::tls::Trust;
 use crate::{http_exchange, http_expectation, old_tls, restart, tcp, tls};
@@ -53,9 +54,10 @@ impl<'a, R: Running> Asker<'a, R> {
                     restart::restart(self, program, *within_seconds, alive).await
                 }
                 Question::Tunnel { tunnel } => self.tunnel(tunnel).await,
-                Question::Sql { .. } | Question::Ssh { .. } => {
-                    Answer::fails("an answer", "this question cannot be asked yet".to_owned())
+                Question::Sql { port, login, tls, statement, expect } => {
+                    sql::ask(self, &SqlQuestion { port, login, tls: *tls, statement, expect }).await
                 }
+                Question::Ssh { .. } => Answer::fails("an answer", "this question cannot be asked yet".to_owned()),
                 Question::File { file, mode } => self.file(file, *mode),
             }
         }

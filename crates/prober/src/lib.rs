@@ -13,6 +13,7 @@ mod old_tls;
 mod patient;
 mod redactor;
 mod restart;
+mod sql;
 mod tcp;
 mod tls;
 mod verify;

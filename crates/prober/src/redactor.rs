@@ -17,9 +17,7 @@ impl Redactor {
     pub(crate) fn of(probes: &[Probe], running: &impl Running) -> Self {
         let mut values = Vec::new();
         for probe in probes {
-            if let Some(request) = request_of(&probe.question) {
-                collect(request, running, &mut values);
-            }
+            collect(&probe.question, running, &mut values);
         }
         values.retain(|value| !value.expose().is_empty());
         values.sort_by_key(|value| std::cmp::Reverse(value.expose().len()));
@@ -35,27 +33,30 @@ impl Redactor {
     }
 }
 
-fn request_of(question: &Question) -> Option<&HttpRequest> {
+fn collect(question: &Question, running: &impl Running, values: &mut Vec<Secret>) {
     match question {
-        Question::Http { request, .. } => Some(request),
-        Question::Restart { alive, .. } => request_of(alive),
+        Question::Http { request, .. } => of_request(request, running, values),
+        Question::Sql { login, .. } => of_texts([&login.user, &login.password], running, values),
+        Question::Restart { alive, .. } => collect(alive, running, values),
         Question::Tls { .. }
         | Question::Tcp { .. }
         | Question::File { .. }
-        | Question::Sql { .. }
-        | Question::Tunnel { .. }
-        | Question::Ssh { .. } => None,
+        | Question::Ssh { .. }
+        | Question::Tunnel { .. } => {}
     }
 }
 
-fn collect(request: &HttpRequest, running: &impl Running, values: &mut Vec<Secret>) {
-    let credentials = request.basic.iter().flat_map(|basic| [&basic.user, &basic.password]);
-    let atoms = request.headers.values().chain(credentials).flat_map(Text::atoms).filter(|atom| atom.is_secret());
-    for atom in atoms {
+fn of_texts<'a>(texts: impl IntoIterator<Item = &'a Text>, running: &impl Running, values: &mut Vec<Secret>) {
+    for atom in texts.into_iter().flat_map(Text::atoms).filter(|atom| atom.is_secret()) {
         if let Ok(value) = running.fill(&Text::hole(Atom::clone(atom))) {
             forms(value.expose(), values);
         }
     }
+}
+
+fn of_request(request: &HttpRequest, running: &impl Running, values: &mut Vec<Secret>) {
+    let credentials = request.basic.iter().flat_map(|basic| [&basic.user, &basic.password]);
+    of_texts(request.headers.values().chain(credentials), running, values);
     if let Some(basic) = &request.basic
         && let (Ok(user), Ok(password)) = (running.fill(&basic.user), running.fill(&basic.password))
         && basic.password.has_secret()

@@ -1,0 +1,112 @@
+//! A login at a database and one statement: who must not get in, what must be denied, what must bring rows.
+
+use crate::answer::Answer;
+use crate::ask::Asker;
+use database::{Access, Address, Connection, Error, Found, Tls};
+use engine::ports::Running;
+use model::PortId;
+use model::private_access::DatabaseLogin;
+use model::probe::SqlExpectation;
+use std::time::Duration;
+
+/// How long a login may take, and the answer to the statement.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A question to a database.
+pub(crate) struct SqlQuestion<'a> {
+    pub(crate) port: &'a PortId,
+    pub(crate) login: &'a DatabaseLogin,
+    pub(crate) tls: bool,
+    pub(crate) statement: &'a str,
+    pub(crate) expect: &'a SqlExpectation,
+}
+
+/// Asks it.
+pub(crate) async fn ask<R: Running>(asker: &Asker<'_, R>, question: &SqlQuestion<'_>) -> Answer {
+    let expected = in_words(question);
+    match access(asker.running, question) {
+        Err(trouble) => Answer::fails(expected, trouble),
+        Ok(access) => {
+            let outcome = say(&access, question.statement).await;
+            let answer = judge(outcome, question.expect, expected);
+            match answer {
+                Answer::Holds { seen } => Answer::holds(asker.redactor.clean(&seen)),
+                Answer::Fails { expected, seen } => Answer::fails(expected, asker.redactor.clean(&seen)),
+                waits @ Answer::Waits { .. } => waits,
+            }
+        }
+    }
+}
+
+fn in_words(question: &SqlQuestion<'_>) -> String {
+    let way = if question.tls { "with TLS" } else { "without TLS" };
+    let statement = question.statement;
+    match question.expect {
+        SqlExpectation::Rows { at_least } => format!("a login {way}, and at least {at_least} rows for `{statement}`"),
+        SqlExpectation::Denied => format!("a login {way}, and `{statement}` denied for want of rights"),
+        SqlExpectation::LoginRefused => format!("a login {way} that is refused"),
+    }
+}
+
+fn access(running: &impl Running, question: &SqlQuestion<'_>) -> Result<Access, String> {
+    let login = question.login;
+    let fill = |text| running.fill(text).map_err(|fault| fault.to_string());
+    let tls = if question.tls {
+        Tls::VerifyFull { authority_pem: running.authority().map_err(|fault| fault.to_string())? }
+    } else {
+        Tls::Off
+    };
+    Ok(Access {
+        engine: login.engine,
+        address: Address::Tcp {
+            host: "127.0.0.1".to_owned(),
+            port: running.port(question.port).map_err(|fault| fault.to_string())?,
+            server_name: login.server_name.clone(),
+        },
+        user: fill(&login.user)?.expose().to_owned(),
+        password: fill(&login.password)?,
+        database: Some(login.database.clone()),
+        tls,
+        timeout: PATIENCE,
+    })
+}
+
+/// What a login and a statement brought.
+enum Said {
+    /// The login was not let in, or not into this database.
+    AtTheDoor(Error),
+    /// The login is in.
+    Inside(Result<Found, Error>),
+}
+
+async fn say(access: &Access, statement: &str) -> Said {
+    let mut connection = match Connection::open(access).await {
+        Ok(connection) => connection,
+        Err(error) => return Said::AtTheDoor(error),
+    };
+    let found = database::query(&mut connection, statement).await;
+    connection.close().await;
+    Said::Inside(found)
+}
+
+fn judge(said: Said, expect: &SqlExpectation, expected: String) -> Answer {
+    let denied = |error: &Error| matches!(error, Error::Denied { .. });
+    match (said, expect) {
+        (Said::Inside(Ok(found)), SqlExpectation::Rows { at_least }) => {
+            let rows = found.count.max(found.affected);
+            let seen = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+            if rows >= *at_least { Answer::holds(seen) } else { Answer::fails(expected, seen) }
+        }
+        (Said::Inside(Err(error)) | Said::AtTheDoor(error), SqlExpectation::Denied) if denied(&error) => {
+            Answer::holds(error.to_string())
+        }
+        (Said::AtTheDoor(error @ Error::LoginRefused { .. }), SqlExpectation::LoginRefused) => {
+            Answer::holds(error.to_string())
+        }
+        (Said::Inside(Ok(found)), SqlExpectation::Denied) => {
+            Answer::fails(expected, format!("the statement was carried out: {} rows", found.count.max(found.affected)))
+        }
+        (Said::Inside(_), SqlExpectation::LoginRefused) => Answer::fails(expected, "the login was let in"),
+        (Said::Inside(Err(error)) | Said::AtTheDoor(error), _) => Answer::fails(expected, error.to_string()),
+    }
+}
