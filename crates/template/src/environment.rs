@@ -1,7 +1,7 @@
 //! The engine with our functions in it.
 
 use crate::budget::Budget;
-use crate::{digests, quoting, units, verifiers};
+use crate::{digests, openssh, quoting, units, verifiers};
 use aws_lc_rs::hkdf;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
@@ -81,6 +81,7 @@ pub(crate) fn environment(workshop: &Arc<Workshop>) -> Environment<'static> {
     engine.remove_global("debug");
     engine.remove_filter("pprint");
     digests::add_to(&mut engine, workshop);
+    openssh::add_to(&mut engine, workshop);
     verifiers::add_to(&mut engine, workshop);
     quoting::add_to(&mut engine);
     units::add_to(&mut engine);

@@ -168,7 +168,7 @@ fn rsa(bits: u16) -> Result<GeneratedSecret, GenerateError> {
 }
 
 /// RFC 7468: 64 characters a line.
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let body = Zeroizing::new(STANDARD.encode(der));
     let mut text = format!("-----BEGIN {label}-----\n");
     for start in (0..body.len()).step_by(64) {

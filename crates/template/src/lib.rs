@@ -10,6 +10,7 @@
 //! | `pbkdf2(salt, rounds, digest, length, encoding)` | PBKDF2-HMAC of a password |
 //! | `bcrypt(cost, user)`, `sha512_crypt(rounds, user)` | a line for `htpasswd`, for `/etc/shadow` |
 //! | `scram_sha256(iterations, user)` | what PostgreSQL keeps of a password |
+//! | `openssh_private_key` | an ed25519 key pair in the form that every OpenSSH reads |
 //! | `sha256(encoding)`, `hmac(key, digest, encoding)` | digests |
 //! | `b64encode`, `b64decode` | base64 |
 //! | `random_key(name, bytes, encoding)` | a key that stays the same from one rendering to the next |
@@ -23,6 +24,7 @@ pub mod check;
 mod digests;
 mod environment;
 pub mod generate;
+mod openssh;
 mod quoting;
 pub mod render;
 mod scan;
