@@ -5,7 +5,7 @@ use crate::redactor::Redactor;
 use crate::sql::{self, SqlQuestion};
 use crate::tcp::Peer;
 use crate::tls::Trust;
-use crate::{http_exchange, http_expectation, old_tls, restart, tcp, tls};
+use crate::{http_exchange, http_expectation, old_tls, restart, ssh, tcp, tls};
 use engine::ports::{Running, TunnelFacts, TunnelStanding};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -57,7 +57,10 @@ impl<'a, R: Running> Asker<'a, R> {
                 Question::Sql { port, login, tls, statement, expect } => {
                     sql::ask(self, &SqlQuestion { port, login, tls: *tls, statement, expect }).await
                 }
-                Question::Ssh { .. } => Answer::fails("an answer", "this question cannot be asked yet".to_owned()),
+                Question::Ssh { port, host_key, user, key, request, granted } => {
+                    let asked = ssh::Asked { port, host_key, user, key: key.as_ref(), request };
+                    ssh::ask(self, &asked, *granted).await
+                }
                 Question::File { file, mode } => self.file(file, *mode),
             }
         }

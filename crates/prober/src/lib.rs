@@ -14,6 +14,7 @@ mod patient;
 mod redactor;
 mod restart;
 mod sql;
+mod ssh;
 mod tcp;
 mod tls;
 mod verify;

@@ -142,6 +142,19 @@ impl PrivateKey {
         }
     }
 
+    /// A new ed25519 key that nobody else knows.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn generate() -> Result<Self, SshError> {
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).map_err(|_| SshError::Key {
+            what: "a new key".to_owned(),
+            reason: "the system gives no random numbers".to_owned(),
+        })?;
+        Ok(Self(Arc::new(ssh_key::private::Ed25519Keypair::from_seed(&seed).into())))
+    }
+
     /// The public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {

@@ -10,7 +10,7 @@ mod pump;
 mod server;
 mod settings;
 
-pub use client::{ClientConfig, ClientLimits, Connection, ForwardStream, Identity};
+pub use client::{ClientConfig, ClientLimits, Connection, ForwardStream, Identity, Trial};
 pub use error::{HostKeyMismatch, SshError};
 pub use forward::{ForwardCounters, LocalForward};
 pub use key::{PrivateKey, PublicKey};

@@ -23,7 +23,7 @@ pub(crate) fn version() -> SshId {
 
 /// New keys after this much, as RFC 4253 section 9 asks for one hour; by bytes far below what AES-GCM bears.
 pub(crate) fn limits() -> Limits {
-    Limits::new(4 << 30, 4 << 30, Duration::from_secs(3600))
+    Limits::new(1 << 30, 1 << 30, Duration::from_secs(3600))
 }
 
 /// Only what has no known weakness. AES-GCM first: the processors of servers do it several times faster than ChaCha20.

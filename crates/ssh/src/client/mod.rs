@@ -4,10 +4,12 @@
 mod handler;
 mod identity;
 mod stream;
+mod trial;
 
 pub(crate) use handler::{in_words, locked, said_by_peer};
 pub use identity::Identity;
 pub use stream::ForwardStream;
+pub use trial::Trial;
 
 use crate::error::SshError;
 use crate::known_hosts::HostKeys;
