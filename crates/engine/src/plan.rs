@@ -8,7 +8,7 @@
 //! - a file, a source folder or a Python environment comes back with the same content, so other files
 //!   stay; but a program or edge that reads it, itself or by way of another file, may have started
 //!   with what was broken, so it is restarted;
-//! - a program or edge that is restarted leaves those alone that only talk to it.
+//! - a program or edge that is restarted, and a database whose content changes, leaves those alone that only talk to it.
 
 use crate::ports::{Condition, Observed};
 use indexmap::IndexMap;
@@ -128,7 +128,7 @@ impl<'a> Draft<'a> {
             let own = digests.get(id).and_then(|digest| draft.change(id, node, digest));
             let change = own.or_else(|| draft.spread(node));
             let is_fresh = change.is_some() || node.needs.iter().any(|need| draft.fresh.contains(need));
-            if is_fresh && !node.spec.is_running_part() {
+            if is_fresh && !node.spec.is_only_waited_for() {
                 draft.fresh.insert(id);
             }
             draft.changes.extend(change.map(|change| (id.clone(), change)));
@@ -176,7 +176,7 @@ impl<'a> Draft<'a> {
         if made.node.spec != node.spec || made.node.component != node.component {
             reasons.push("its description changed".to_owned());
         }
-        let is_content = |id: &NodeId| self.wanted.get(id).is_some_and(|needed| !needed.spec.is_running_part());
+        let is_content = |id: &NodeId| self.wanted.get(id).is_some_and(|needed| !needed.spec.is_only_waited_for());
         let changed = |need: &&NodeId| self.changes.contains_key(*need) && is_content(need);
         for need in node.needs.intersection(&made.node.needs).filter(changed) {
             reasons.push(format!("{need} changes"));

@@ -156,7 +156,13 @@ impl NodeSpec {
         self.is_running_part() || matches!(self, Self::DatabaseContent(_))
     }
 
-    /// Whether it runs and listens, so that others wait for it but are not made of it.
+    /// Whether others wait for it but are not made of it: it may change without them.
+    #[must_use]
+    pub fn is_only_waited_for(&self) -> bool {
+        self.is_running_part() || matches!(self, Self::DatabaseContent(_))
+    }
+
+    /// Whether it runs and listens.
     #[must_use]
     pub fn is_running_part(&self) -> bool {
         matches!(self, Self::Program(_) | Self::Edge(_) | Self::SshServer(_) | Self::Tunnel(_))
