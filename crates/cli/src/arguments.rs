@@ -60,6 +60,9 @@ pub(crate) enum Verb {
     Logs(LogsArguments),
     /// Show what was done to a deployment, from its journal
     Events(DeploymentArguments),
+    /// Replace generated secrets, two valid at once, and see which there are
+    #[command(subcommand)]
+    Secret(SecretVerb),
     /// Stop and remove a deployment, and prove that nothing is left
     Down(DownArguments),
     /// Compare what is in an account with what was deployed there
@@ -242,6 +245,9 @@ pub(crate) struct UpArguments {
     /// Do not run the probes afterwards
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// Do not ask before a missing database engine is installed by the system's package manager
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// Read the secrets of an account again although nothing says that somebody changed them
     #[arg(long)]
     pub(crate) check_secrets: bool,
@@ -255,6 +261,26 @@ pub(crate) struct UpArguments {
     pub(crate) allowed: AllowedArguments,
     #[command(flatten)]
     pub(crate) account: AccountArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretVerb {
+    /// List the generated secrets: how old, which generation, who uses them; never their values
+    Ls(DeploymentArguments),
+    /// Make a new value, give it to everybody who uses it, prove that they work, then end the old one
+    Rotate(RotateArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArguments {
+    /// Which secret, as COMPONENT.NAME: db.app, db.administrator, tabpy.analyst; `secret ls` shows all
+    #[arg(value_name = "SECRET")]
+    pub(crate) secret: String,
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+    /// Seconds to wait while another landfall works on the same deployment
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) wait: u64,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod files;
 mod interrupt;
 mod project;
 mod record;
+mod rotation;
 mod surroundings;
 mod verbs;
 mod views;
@@ -77,6 +78,7 @@ fn dispatch(verb: Verb, surroundings: &Surroundings, console: &Console) -> Resul
         Verb::Outputs(arguments) => verbs::outputs::run(&arguments, surroundings, console),
         Verb::Logs(arguments) => verbs::logs::run(&arguments, surroundings, console),
         Verb::Events(arguments) => verbs::events::run(&arguments, surroundings, console),
+        Verb::Secret(verb) => verbs::secret::run(&verb, surroundings, console),
         Verb::Down(arguments) => verbs::down::run(&arguments, surroundings, console),
         Verb::Drift(arguments) => verbs::drift::run(&arguments, surroundings, console),
         Verb::Unlock(arguments) => verbs::unlock::run(&arguments, surroundings, console),

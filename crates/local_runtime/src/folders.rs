@@ -115,6 +115,17 @@ impl Home {
         self.root.join("ports.json")
     }
 
+    /// How far secrets are in being replaced.
+    pub(crate) fn rotations(&self) -> PathBuf {
+        self.root.join("rotations.json")
+    }
+
+    /// Backups of databases.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.root.join("backups")
+    }
+
     /// What the supervisor runs, for finding survivors.
     pub(crate) fn supervisor_record(&self) -> PathBuf {
         self.root.join("supervisor.json")

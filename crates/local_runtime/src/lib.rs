@@ -18,6 +18,7 @@ mod ports;
 mod processes;
 mod python;
 mod removal;
+mod rotations;
 mod secrets;
 mod source;
 mod status;

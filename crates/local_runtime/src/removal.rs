@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Removal {
     /// Whether the data folders stay for the next `up`; with them the secrets, without which data
-    /// that is encrypted or guarded by a password would be lost all the same.
+    /// that is encrypted or guarded by a password would be lost all the same, and the backups of databases.
     pub keep_data: bool,
 }
 
@@ -90,7 +90,7 @@ impl LocalTarget {
             return Vec::new();
         }
         let home = &self.home;
-        let kept = [home.all_data(), home.secrets(), home.version(), home.owner()];
+        let kept = [home.all_data(), home.secrets(), home.rotations(), home.backups(), home.version(), home.owner()];
         kept.into_iter().filter(|path| path.exists()).collect()
     }
 

@@ -230,3 +230,13 @@ fn generate(node: &NodeId, recipe: &SecretRecipe) -> Result<template::GeneratedS
 pub(crate) fn value_file(home: &Home, node: &NodeId) -> Result<PathBuf, Fault> {
     Ok(home.secret(node)?.join("value"))
 }
+
+impl crate::target::LocalTarget {
+    /// When a secret was made, RFC 3339; none when it was not.
+    #[must_use]
+    pub fn secret_made(&self, node: &NodeId) -> Option<String> {
+        let made = value_file(&self.home, node).ok()?.metadata().ok()?.modified().ok()?;
+        let made = jiff::Timestamp::try_from(made).ok()?;
+        Some(made.round(jiff::Unit::Second).unwrap_or(made).to_string())
+    }
+}

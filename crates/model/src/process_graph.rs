@@ -326,6 +326,9 @@ pub struct DatabaseContentSpec {
     pub port: PortId,
     /// What it must hold.
     pub content: DatabaseContent,
+    /// How many backups are kept.
+    #[serde(default)]
+    pub backups_kept: u32,
 }
 
 /// The name of the administrator of a local database server.

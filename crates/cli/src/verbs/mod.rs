@@ -14,6 +14,7 @@ pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod prove;
 pub(crate) mod reference;
+pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod supervise;
 pub(crate) mod unlock;

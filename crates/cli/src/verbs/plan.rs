@@ -26,8 +26,9 @@ pub(crate) fn run(
         return Err(CommandError::usage(message, "leave them out, or name an environment with `target: aws`"));
     }
     let (manifest, application) = project.application(console)?;
-    let graph = compiler::realise_locally(&application, &model::Rotations::default());
     let target = open(&application.name, &manifest)?;
+    let rotations = target.rotations().map_err(CommandError::Preflight)?;
+    let graph = compiler::realise_locally(&application, &rotations);
     let state = Journal::read(&target.home().journal()).map_err(CommandError::Preflight)?;
     let request = Request {
         deployment: &application.name,
@@ -43,6 +44,9 @@ pub(crate) fn run(
     if !plan.steps.is_empty() {
         for refused in target.refused_wishes(&plan).map_err(CommandError::Preflight)? {
             console.line(&format!("  note: {refused}"))?;
+        }
+        for difference in block_on(async { Ok(target.engine_differences(&plan).await) })? {
+            console.line(&format!("  note: {difference}"))?;
         }
         let place = manifest.parent().filter(|_| arguments.manifest.file.is_none()).unwrap_or(&manifest);
         console.tell(&format!("\nType `landfall up {}` to do this.", readable(place)));

@@ -9,6 +9,7 @@ use crate::console::Console;
 use crate::deployment::{block_on, lease, open};
 use crate::interrupt;
 use crate::record::Record;
+use crate::rotation;
 use crate::surroundings::Surroundings;
 use crate::verbs::verify;
 use crate::views::progress::{ProgressView, print_json_line};
@@ -19,6 +20,7 @@ use engine::{Ending, Journal, Options, Request, SystemClock, is_settled, propose
 use local_runtime::{LocalTarget, Removal, authority_certificate};
 use model::process_graph::NodeSpec;
 use model::run_state::RunState;
+use model::verification::VerificationReport;
 use model::{DeploymentPlan, Fault, FaultKind, ProcessGraph};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -35,14 +37,28 @@ pub(crate) fn run(arguments: &UpArguments, surroundings: &Surroundings, console:
         Opened::Local(project) => project,
     };
     let (manifest, application) = project.application(console)?;
-    let graph = compiler::realise_locally(&application, &model::Rotations::default());
+    run_here(arguments, None, manifest, application, console, begun)
+}
+
+/// Brings a deployment up on this machine; `rotate` begins to replace a secret first, or goes on with it.
+pub(crate) fn run_here(
+    arguments: &UpArguments,
+    rotate: Option<&rotation::Choice<'_>>,
+    manifest: PathBuf,
+    application: Application,
+    console: &Console,
+    begun: Instant,
+) -> Result<(), CommandError> {
     let target = open(&application.name, &manifest)?;
-    let up = Up { arguments, console, manifest, application, graph, target, begun };
+    let rotations = target.rotations().map_err(CommandError::Preflight)?;
+    let graph = compiler::realise_locally(&application, &rotations);
+    let up = Up { arguments, rotate, console, manifest, application, graph, target, begun };
     block_on(up.run())
 }
 
 struct Up<'a> {
     arguments: &'a UpArguments,
+    rotate: Option<&'a rotation::Choice<'a>>,
     console: &'a Console,
     manifest: PathBuf,
     application: Application,
@@ -52,13 +68,19 @@ struct Up<'a> {
 }
 
 impl Up<'_> {
-    async fn run(self) -> Result<(), CommandError> {
-        let home = self.target.home();
+    async fn run(mut self) -> Result<(), CommandError> {
         self.target.prepare().map_err(CommandError::Preflight)?;
-        let lease = lease(&self.target, "up", self.arguments.wait, self.console).await?;
+        let verb = if self.rotate.is_some() { "secret rotate" } else { "up" };
+        let lease = lease(&self.target, verb, self.arguments.wait, self.console).await?;
         self.target.sweep();
-        let mut journal = Journal::open(home.journal()).map_err(CommandError::Preflight)?;
-        let changed = match self.converge(&mut journal).await {
+        let mut journal = Journal::open(self.target.home().journal()).map_err(CommandError::Preflight)?;
+        // Nobody else writes it while the lease is held.
+        let mut rotations = self.target.rotations().map_err(CommandError::Preflight)?;
+        if let Some(choice) = self.rotate {
+            rotation::begin(choice, &mut rotations, &self.target, self.console)?;
+        }
+        self.graph = compiler::realise_locally(&self.application, &rotations);
+        let mut changed = match self.converge(&mut journal).await {
             Err(error @ CommandError::Preflight(_)) if *journal.state() == RunState::default() => {
                 // Refused before anything was made: leave no trace of a deployment that never was.
                 drop(lease);
@@ -67,17 +89,62 @@ impl Up<'_> {
             }
             other => other?,
         };
+        let (mut record, mut report) = self.prove(changed).await?;
+        let holds = report.as_ref().or(record.verification.as_ref()).is_some_and(VerificationReport::nothing_failed);
+        if rotation::is_under_way(&rotations) {
+            if self.arguments.no_verify || !holds {
+                self.console.tell(rotation::STAYS_BEGUN);
+            } else {
+                // Everybody uses the new ones, which was proved: now the old ones may go.
+                rotation::finish(&mut rotations, &self.target, self.console)?;
+                self.graph = compiler::realise_locally(&self.application, &rotations);
+                changed += self.converge(&mut journal).await?;
+                (record, report) = self.prove(changed).await?;
+            }
+        }
+        self.conclude(changed, report.as_ref().or(record.verification.as_ref()), report.is_some())?;
+        match report {
+            Some(report) if !report.nothing_failed() => Err(CommandError::VerifyFailed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers what was brought up and asks the probes, unless they proved this very graph already.
+    async fn prove(&self, changed: usize) -> Result<(Record, Option<VerificationReport>), CommandError> {
         let record = self.remember()?;
         let report = match &record.verification {
             _ if self.arguments.no_verify => None,
             Some(_) if changed == 0 && record.is_proved() => None,
             _ => Some(verify::all(&self.target, &record, self.console).await?),
         };
-        self.conclude(changed, report.as_ref().or(record.verification.as_ref()), report.is_some())?;
-        match report {
-            Some(report) if !report.nothing_failed() => Err(CommandError::VerifyFailed),
-            _ => Ok(()),
+        Ok((record, report))
+    }
+
+    /// Offers to install the database engines that are missing: never without a word, never with a password.
+    async fn install_missing(&self, plan: &DeploymentPlan) -> Result<(), CommandError> {
+        for missing in self.target.missing_engines(plan).await.map_err(CommandError::Preflight)? {
+            let command = missing.command();
+            if !self.arguments.yes {
+                if !self.console.can_ask || self.console.json {
+                    continue;
+                }
+                let caution = missing.caution().map_or_else(String::new, |caution| format!("\nNote: {caution}."));
+                let question = format!(
+                    "{} is not on this machine. `{command}` installs it.{caution}\nInstall it now? Type yes:",
+                    missing.engine
+                );
+                if !self.console.confirm(&question, "yes")? {
+                    continue;
+                }
+            }
+            self.console.tell(&format!("Installing {}: {command}", missing.engine));
+            if let Some(caution) = missing.caution().filter(|_| self.arguments.yes) {
+                self.console.tell(&format!("  note: {caution}"));
+            }
+            let tell = |line: &str| self.console.tell(&format!("  {line}"));
+            missing.run(&Surroundings::runtime_variables(), &tell).await.map_err(CommandError::Preflight)?;
         }
+        Ok(())
     }
 
     /// Plans and runs; returns the number of steps.
@@ -86,6 +153,7 @@ impl Up<'_> {
         if is_settled(&plan, journal.state()) {
             return Ok(0);
         }
+        self.install_missing(&plan).await?;
         self.target.preflight(&plan).await.map_err(CommandError::Preflight)?;
         let view = ProgressView::new(self.console.json, self.console.quiet, self.console.stderr_is_terminal);
         let sink = |event: &model::RunEvent| view.show(event);
@@ -93,7 +161,8 @@ impl Up<'_> {
         options.interrupt = interrupt::listen().map_err(CommandError::from)?;
         let mut steps = 0;
         loop {
-            self.announce(&plan)?;
+            let differences = self.target.engine_differences(&plan).await;
+            self.announce(&plan, &differences)?;
             let report = run_plan(&plan, &self.target, journal, &options).await.map_err(CommandError::Fault)?;
             steps += report.succeeded.len();
             if report.ending == Ending::Failed {
@@ -120,13 +189,16 @@ impl Up<'_> {
         propose(&request, journal.state(), &self.target).await.map_err(CommandError::Preflight)
     }
 
-    fn announce(&self, plan: &DeploymentPlan) -> Result<(), CommandError> {
+    fn announce(&self, plan: &DeploymentPlan, differences: &[String]) -> Result<(), CommandError> {
         if self.console.json || plan.steps.is_empty() {
             return Ok(());
         }
         self.console.tell(&format!("{}\n", views::plan::headline(plan)));
         for refused in self.target.refused_wishes(plan).map_err(CommandError::Preflight)? {
             self.console.tell(&format!("  note: {refused}"));
+        }
+        for difference in differences {
+            self.console.tell(&format!("  note: {difference}"));
         }
         Ok(())
     }
@@ -158,7 +230,7 @@ impl Up<'_> {
     fn conclude(
         &self,
         changed: usize,
-        report: Option<&model::verification::VerificationReport>,
+        report: Option<&VerificationReport>,
         is_fresh: bool,
     ) -> Result<(), CommandError> {
         let outputs = self.target.outputs(&self.graph, &[]).map_err(CommandError::Fault)?;
@@ -171,7 +243,7 @@ impl Up<'_> {
                 "deployment": name,
                 "environment": self.application.environment.name,
                 "changed": changed,
-                "proved": report.map(model::verification::VerificationReport::is_proved),
+                "proved": report.map(VerificationReport::is_proved),
                 "verified_at": report.map(|report| &report.started_at),
                 "outputs": views::outputs::json(&outputs),
                 "took_ms": took,

@@ -40,7 +40,8 @@ pub(super) fn realise(valid: &ValidDatabase, cx: &mut LocalContext<'_>) {
     let mut needs: BTreeSet<NodeId> = BTreeSet::from([server.clone(), program.clone()]);
     needs.extend(roles.iter().flat_map(|role| role.declaration.logins.values().cloned()));
     let content = content::content(valid, &roles);
-    let spec = DatabaseContentSpec { server: server.clone(), port: port.clone(), content };
+    let backups_kept = valid.backups.keep.into();
+    let spec = DatabaseContentSpec { server: server.clone(), port: port.clone(), content, backups_kept };
     let content = cx.node("content", valid.at.key("databases"), needs, NodeSpec::DatabaseContent(spec));
     cx.export("host", Text::hole(Atom::DatabaseHost(server.clone())));
     cx.export("port", Text::hole(Atom::Port(port.clone())));

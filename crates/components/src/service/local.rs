@@ -180,8 +180,7 @@ fn readiness(valid: &ValidService, port: Option<&PortId>) -> ReadinessCheck {
 fn running_parts(name: &ComponentName, cx: &LocalContext<'_>) -> Vec<NodeId> {
     let nodes = cx.local.graph().nodes.iter();
     let own = nodes.filter(|(_, node)| node.component == *name);
-    let is_used = |spec: &NodeSpec| spec.is_running_part() || matches!(spec, NodeSpec::DatabaseContent(_));
-    let all: Vec<(&NodeId, bool)> = own.map(|(id, node)| (id, is_used(&node.spec))).collect();
+    let all: Vec<(&NodeId, bool)> = own.map(|(id, node)| (id, node.spec.is_only_waited_for())).collect();
     let runs = all.iter().any(|(_, runs)| *runs);
     all.into_iter().filter(|(_, is_running)| *is_running || !runs).map(|(id, _)| id.clone()).collect()
 }

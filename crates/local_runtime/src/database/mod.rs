@@ -15,4 +15,4 @@ pub(crate) use data_folder::remove_stale_lock;
 pub(crate) use guise::Guise;
 pub use install::Installation;
 pub(crate) use record::Record;
-pub(crate) use server::{ensure, missing_engine, remove, wrong};
+pub(crate) use server::{difference, ensure, missing_engine, remove, wrong};

@@ -119,6 +119,17 @@ pub(crate) async fn missing_engine(
     }
 }
 
+/// How the engine on this machine differs from what is wanted.
+pub(crate) async fn difference(
+    target: &LocalTarget,
+    component: &ComponentName,
+    spec: &DatabaseServerSpec,
+) -> Option<String> {
+    let contents = data_folder::look(&record::data_folder(&target.home, component)).ok()?;
+    let held = contents.as_ref().map(|contents| (contents.engine, contents.release.as_ref()));
+    find(&target.setup.variables, spec, held).await.ok()?.difference(spec)
+}
+
 /// What is wrong with a server's parts; none when they are as they were left. Runs no program.
 pub(crate) fn wrong(
     target: &LocalTarget,

@@ -55,6 +55,19 @@ impl LocalTarget {
         Ok(missing)
     }
 
+    /// How the database engines that a plan starts differ from what is wanted: another release, another engine that stands in.
+    pub async fn engine_differences(&self, plan: &DeploymentPlan) -> Vec<String> {
+        let mut differences = Vec::new();
+        for step in plan.steps.iter().filter(|step| step.action != Action::Delete) {
+            if let NodeSpec::DatabaseServer(spec) = &step.desired.spec
+                && let Some(difference) = database::difference(self, &step.component, spec).await
+            {
+                differences.push(format!("{}: {difference}", step.component));
+            }
+        }
+        differences
+    }
+
     /// A bare name that is looked for on the command's own `PATH` must be found there. Programs of
     /// the deployment itself do not exist yet.
     fn find_program(&self, step: &Step, spec: &ProgramSpec) -> Result<(), Fault> {
