@@ -17,8 +17,8 @@ from math import cos, hypot, log, pi, sin, sqrt
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "app"))
-from harbourlog import tides  # noqa: E402
+sys.path.insert(0, str(HERE.parent / "app" / "harbourlog"))
+import tides  # noqa: E402
 
 START, END = datetime(2025, 1, 1), datetime(2026, 1, 1)
 DAYS = (END - START).days
@@ -267,7 +267,7 @@ class Voyage:
             cargo, tonnes = "fuel", round(ship["tonnage"] * chance.between(0.15, 0.5) / 5) * 5
         elif kind == "ferry":
             weekend = 1.35 if arrived.weekday() >= 4 else 1.0
-            cargo, people = "passengers", round(ship["length_m"] * weekend * (0.6 + 2.2 * summer) * chance.between(0.5, 1.3))
+            cargo, people = "vehicles", round(ship["length_m"] * weekend * (0.6 + 2.2 * summer) * chance.between(0.5, 1.3))
             tonnes = round(chance.between(4, 60))
         elif kind == "cruise":
             cargo, people = "passengers", round(ship["length_m"] * chance.between(3.1, 5.4))

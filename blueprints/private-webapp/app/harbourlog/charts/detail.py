@@ -3,13 +3,13 @@
 from datetime import date, datetime, timedelta
 
 from .. import tides
-from .overview import MONTHS, WEEKDAYS, _shade
+from .overview import MONTHS, WEEKDAYS, shade
 from .svg import Drawing, round_steps, scale
 
 
 def journey(name, calls, harbours, year, narrow=False):
     """A ship's year: harbours from top to bottom, days from left to right."""
-    width, left = (360, 92) if narrow else (960, 118)
+    width, left = (360, 92) if narrow else (1240, 118)
     row = 26 if narrow else 28
     visited = [harbour for harbour in harbours if any(call.harbour_id == harbour.id for call in calls)]
     height = 20 + row * max(1, len(visited)) + 26
@@ -50,7 +50,7 @@ def calendar(name, per_day, year, narrow=False):
     most = max(per_day.values(), default=1)
     best = max(per_day, key=lambda day: per_day[day], default=first)
     words = f"One square for each day. Most calls on {best:%d %B}: {per_day.get(best, 0)}; {days - len(per_day)} days without any."
-    cell = 11.5 if narrow else 17
+    cell = 11.5 if narrow else 22.4
     left, top = 36, 20
     weeks = (offset + days - 1) // 7 + 1
     half = -(-weeks // 2)
@@ -69,7 +69,7 @@ def calendar(name, per_day, year, narrow=False):
                 continue
             day, x = first + timedelta(days=index), left + (week - begin) * cell
             n = per_day.get(day, 0)
-            drawing.add("rect", x=x, y=y + weekday * cell, width=cell - 2, height=cell - 2, rx=2, class_=f"h{_shade(n, most)}", tip=f"{day:%a %d %b}: {n}")
+            drawing.add("rect", x=x, y=y + weekday * cell, width=cell - 2, height=cell - 2, rx=2, class_=f"h{shade(n, most)}", tip=f"{day:%a %d %b}: {n}")
             if day.day == 1:
                 drawing.text(x + (0 if weekday == 0 else cell), y - 6, MONTHS[day.month - 1])
     return drawing.done()

@@ -52,8 +52,7 @@ def traffic_map(harbours, legs, narrow=False):
         one, other = sorted(pair)
         words += f" Most went between {by_id[one].name} and {by_id[other].name}: {both[pair]}."
     left, width = (40, 600) if narrow else (0, 640)
-    drawing = Drawing(width, 400, "Traffic between the harbours of the Merrow Isles", words, "map")
-    drawing.parts[0] = drawing.parts[0].replace(f'viewBox="0 0 {width} 400"', f'viewBox="{left} 0 {width} 400"')
+    drawing = Drawing(width, 400, "Traffic between the harbours of the Merrow Isles", words, "map", left)
     drawing.add("rect", x=left, y=0, width=width, height=400, class_="sea")
     for x in range(80, left + width, 120):
         drawing.line(x, 0, x, 400, "graticule")
@@ -72,7 +71,7 @@ def traffic_map(harbours, legs, narrow=False):
             "path", d=f"M{one.chart_x} {one.chart_y}Q{x:.0f} {y:.0f} {other.chart_x} {other.chart_y}", class_="leg",
             stroke_width=0.6 + 6.5 * both[pair] / most, tip=f"{one.name} – {other.name}: {both[pair]} voyages",
         )
-    for name, x, y in (("Alder", 36, 214), ("Great Merrow", 286, 98), ("Merrow Holm", 268, 304), ("Thornholm", 466, 168)):
+    for name, x, y in (("Alder", 36, 214), ("Great Merrow", 330, 90), ("Merrow Holm", 268, 304), ("Thornholm", 466, 168)):
         drawing.text(x, y, name, "middle", "island")
     drawing.text(186, 206, "MERROW SOUND", "middle", "water")
     drawing.text(536, 372, "OUTER GROUND", "middle", "water")
@@ -118,7 +117,7 @@ def months(rows, narrow=False, title="Calls by month and kind of ship"):
 def hours(rows, narrow=False):
     """Arrivals by weekday and hour, as squares that are darker where more happens."""
     every = 2 if narrow else 1
-    width, height, left, top = (360, 250, 38, 8) if narrow else (720, 236, 44, 8)
+    width, height, left, top = (360, 250, 38, 8) if narrow else (1240, 268, 48, 8)
     counts = {}
     for day, hour, n in rows:
         counts[day, hour // every] = counts.get((day, hour // every), 0) + n
@@ -133,7 +132,7 @@ def hours(rows, narrow=False):
         for column in range(columns):
             n = counts.get((day, column), 0)
             drawing.add(
-                "rect", x=left + w * column, y=top + h * day, width=w - 2, height=h - 2, rx=2, class_=f"h{_shade(n, most)}",
+                "rect", x=left + w * column, y=top + h * day, width=w - 2, height=h - 2, rx=2, class_=f"h{shade(n, most)}",
                 tip=f"{WEEKDAYS[day]} {column * every}–{column * every + every} h: {n}",
             )
     for hour in range(0, 24, 6 if narrow else 3):
@@ -141,7 +140,7 @@ def hours(rows, narrow=False):
     return drawing.done()
 
 
-def _shade(n, most):
+def shade(n, most):
     """0 for nothing, then 1 to 7."""
     return 0 if not n else 1 + min(6, int(7 * n / (most + 1)))
 

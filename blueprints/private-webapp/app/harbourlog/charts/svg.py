@@ -10,18 +10,17 @@ _numbers = count(1)
 class Drawing:
     """One picture. What has a `tip` shows it under the mouse, and programs that read aloud can say it."""
 
-    def __init__(self, width, height, title, description, kind):
+    def __init__(self, width, height, title, description, kind, left=0):
         number = next(_numbers) % 1_000_000
-        self.width, self.height = width, height
         self.parts = [
             Markup(
-                '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-labelledby="c{}t c{}d" preserveAspectRatio="xMidYMid meet">'
-                '<title id="c{}t">{}</title><desc id="c{}d">{}</desc>'
-            ).format(kind, width, height, number, number, number, title, number, description)
+                '<svg class="chart {kind}" viewBox="{left} 0 {width} {height}" role="img" aria-labelledby="t{n} d{n}">'
+                '<title id="t{n}">{title}</title><desc id="d{n}">{description}</desc>'
+            ).format(kind=kind, left=left, width=width, height=height, n=number, title=title, description=description)
         ]
 
     def add(self, tag, text=None, tip=None, **attributes):
-        """An element. `class_` is `class`, other underscores are hyphens; numbers are rounded to a tenth."""
+        """Adds an element. `class_` is `class`, other underscores are hyphens; numbers are rounded to a tenth."""
         said = "".join(
             f' {name.rstrip("_").replace("_", "-")}="{escape(_short(value))}"' for name, value in attributes.items() if value is not None
         )
