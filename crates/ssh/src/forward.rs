@@ -135,7 +135,7 @@ impl LocalForward {
                 let (connection, counting) = (Arc::clone(&connection), Arc::clone(&counting));
                 let (host, stop, last_refusal) = (host.clone(), stop.clone(), Arc::clone(&last_refusal));
                 tasks.spawn(async move {
-                    let work = forward_one(&connection, socket, peer, &host, port, &counting);
+                    let work = forward_one(&connection, socket, peer, &host, port, &counting, || ());
                     tokio::select! {
                         outcome = work => if let Err(error) = outcome {
                             *crate::client::locked(&last_refusal) = Some(error.to_string());
@@ -162,6 +162,7 @@ pub(crate) async fn forward_one(
     host: &str,
     port: u16,
     counting: &Counting,
+    opened: impl FnOnce(),
 ) -> Result<(), SshError> {
     let _ = socket.set_nodelay(true);
     let channel = match connection.open_channel(host, port, peer).await {
@@ -172,6 +173,7 @@ pub(crate) async fn forward_one(
             return Err(error);
         }
     };
+    opened();
     counting.opened.fetch_add(1, Ordering::Relaxed);
     let _open = Counted::one(&counting.open);
     let (from_channel, to_channel) = channel.split();

@@ -1,4 +1,5 @@
-//! A socket that can be cut from outside, whatever whoever reads it is waiting for.
+//! A socket that can be cut from outside, whatever whoever reads it is waiting for. What is cut is reset: nothing that waits
+//! to be sent holds it up.
 
 use std::io;
 use std::pin::Pin;
@@ -23,14 +24,15 @@ impl Guarded {
     }
 }
 
-fn was_cut() -> io::Error {
+fn was_cut(socket: &TcpStream) -> io::Error {
+    let _ = socket.set_zero_linger();
     io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was cut")
 }
 
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.cut_reading.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(was_cut()));
+            return Poll::Ready(Err(was_cut(&self.socket)));
         }
         Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
@@ -39,7 +41,7 @@ impl AsyncRead for Guarded {
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.socket).poll_write(cx, bytes) {
-            Poll::Pending if self.cut_writing.as_mut().poll(cx).is_ready() => Poll::Ready(Err(was_cut())),
+            Poll::Pending if self.cut_writing.as_mut().poll(cx).is_ready() => Poll::Ready(Err(was_cut(&self.socket))),
             other => other,
         }
     }

@@ -9,6 +9,7 @@ mod known_hosts;
 mod pump;
 mod server;
 mod settings;
+mod tunnel;
 
 pub use client::{ClientConfig, ClientLimits, Connection, ForwardStream, Identity, Trial};
 pub use error::{HostKeyMismatch, SshError};
@@ -17,4 +18,7 @@ pub use key::{PrivateKey, PublicKey};
 pub use known_hosts::HostKeys;
 pub use server::{
     Account, ConnectionStatus, Event, Forward, Happening, Journal, Server, ServerConfig, ServerLimits, ServerStatus,
+};
+pub use tunnel::{
+    Health, HealthFailure, HealthPath, Pauses, Tunnel, TunnelConfig, TunnelError, TunnelState, TunnelStatus, Way,
 };

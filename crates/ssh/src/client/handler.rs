@@ -2,6 +2,7 @@
 
 use super::Target;
 use crate::error::{HostKeyMismatch, SshError};
+use crate::forward::Counted;
 use crate::key::PublicKey;
 use crate::known_hosts::Expected;
 use crate::pump::{End, carry};
@@ -10,6 +11,7 @@ use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{Algorithm, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -156,21 +158,23 @@ impl russh::client::Handler for ClientHandler {
             let mut socket = match connected {
                 Ok(socket) => socket,
                 Err(error) => {
-                    target.observer.unreachable(&error);
+                    target.counting.refused.fetch_add(1, Ordering::Relaxed);
+                    target.observer.unreachable(target.address, &error);
                     reply.reject(ChannelOpenFailure::ConnectFailed).await;
                     return;
                 }
             };
             let _ = socket.set_nodelay(true);
             target.observer.opened();
+            target.counting.opened.fetch_add(1, Ordering::Relaxed);
+            let _open = Counted::one(&target.counting.open);
             reply.accept().await;
             let (from_channel, to_channel) = channel.split();
             let (from_socket, to_socket) = socket.split();
-            let end = carry(from_socket, to_socket, from_channel, &to_channel, &[&target.traffic]).await;
+            let end = carry(from_socket, to_socket, from_channel, &to_channel, &[&target.counting.traffic]).await;
             if end == End::Lost {
                 let _ = socket.set_zero_linger();
             }
-            target.observer.closed();
         });
         Ok(())
     }

@@ -12,8 +12,9 @@ pub use stream::ForwardStream;
 pub use trial::Trial;
 
 use crate::error::SshError;
-use crate::known_hosts::HostKeys;
-use crate::pump::Traffic;
+use crate::forward::Counting;
+use crate::guarded::Guarded;
+use crate::known_hosts::{Expected, HostKeys};
 use crate::settings;
 use handler::{ClientHandler, Shared};
 use russh::client::{Handle, Msg};
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 /// Whom to connect to, and as whom.
 #[derive(Debug, Clone)]
@@ -85,6 +87,7 @@ pub struct Connection {
     handle: Handle<ClientHandler>,
     shared: Arc<Shared>,
     limits: ClientLimits,
+    cut: CancellationToken,
 }
 
 impl Connection {
@@ -93,10 +96,20 @@ impl Connection {
     /// # Errors
     /// When the server cannot be reached, shows another key, takes none of the keys, or is too slow.
     pub async fn open(config: &ClientConfig) -> Result<Self, SshError> {
-        let server = config.server();
         // Before anything is sent: a file that cannot be read should not look like a server that cannot be reached.
         let expected = config.host_keys.expected(&config.host, config.port)?;
-        let stream = dial(config, &server).await?;
+        let stream = dial(config).await?;
+        Self::over(stream, config, expected, Some(config.limits.keep_alive)).await
+    }
+
+    /// Exchanges keys and logs in over a TCP connection. Without `keep_alive` the caller has to ask whether the server is there.
+    pub(crate) async fn over(
+        stream: TcpStream,
+        config: &ClientConfig,
+        expected: Expected,
+        keep_alive: Option<Duration>,
+    ) -> Result<Self, SshError> {
+        let server = config.server();
         let shared = Arc::new(Shared::new(server.clone(), expected));
         let russh_config = Arc::new(russh::client::Config {
             client_id: settings::version(),
@@ -106,20 +119,33 @@ impl Connection {
             channel_buffer_size: settings::CHANNEL_QUEUE,
             preferred: Preferred { key: shared.key_algorithms().into(), ..settings::preferred() },
             inactivity_timeout: None,
-            keepalive_interval: Some(config.limits.keep_alive),
+            keepalive_interval: keep_alive,
             keepalive_max: config.limits.keep_alive_misses,
             nodelay: true,
             ..Default::default()
         });
         let handler = ClientHandler::new(Arc::clone(&shared), config.limits.connect);
-        let exchange = russh::client::connect_stream(russh_config, stream, handler);
+        let cut = CancellationToken::new();
+        let exchange = russh::client::connect_stream(russh_config, Guarded::new(stream, &cut), handler);
         let handshake = config.limits.handshake;
         let mut handle = match within(&server, "exchanging keys", handshake, exchange).await? {
             Ok(handle) => handle,
             Err(error) => return Err(shared.failure().unwrap_or_else(|| ended(&server, &error))),
         };
-        within(&server, "logging in", handshake, identity::log_in(&mut handle, config, &server)).await??;
-        Ok(Self { handle, shared, limits: config.limits })
+        match within(&server, "logging in", handshake, identity::log_in(&mut handle, config, &server)).await? {
+            Ok(()) => Ok(Self { handle, shared, limits: config.limits, cut }),
+            // What the server said when it hung up tells more.
+            Err(SshError::Ended { .. }) if shared.failure().is_some() => {
+                Err(shared.failure().unwrap_or(SshError::Ended { server, reason: String::new() }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Drops the connection with a reset, which reaches the server ahead of everything that waits to be sent: it lets go at
+    /// once of the ports that it holds for this connection.
+    pub(crate) fn abort(&self) {
+        self.cut.cancel();
     }
 
     /// Opens one connection through the server to a target that the server can reach.
@@ -162,7 +188,7 @@ impl Connection {
     }
 
     /// Asks the server to listen on `address:port` of its own, and carries each connection there to `target` here.
-    /// The numbers of bytes and failures are counted in `traffic`. Returns the port, which the server chooses when 0 is asked for.
+    /// Returns the port, which the server chooses when 0 is asked for.
     ///
     /// # Errors
     /// When the server refuses, as when its rules forbid it or somebody holds the port.
@@ -209,8 +235,23 @@ impl Connection {
 
     /// Says goodbye.
     pub async fn close(self) {
-        let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "");
+        self.say_goodbye().await;
+    }
+
+    pub(crate) async fn say_goodbye(&self) {
+        let goodbye = async {
+            if self.handle.disconnect(Disconnect::ByApplication, "", "").await.is_ok() {
+                self.ended().await;
+            }
+        };
         let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+        self.abort();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.abort();
     }
 }
 
@@ -218,19 +259,20 @@ impl Connection {
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
-    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) counting: Arc<Counting>,
     pub(crate) observer: Arc<dyn TargetObserver>,
 }
 
 /// Who wants to know how connections to a target go.
 pub(crate) trait TargetObserver: Send + Sync {
     fn opened(&self);
-    fn unreachable(&self, error: &std::io::Error);
-    fn closed(&self);
+    fn unreachable(&self, address: SocketAddr, error: &std::io::Error);
 }
 
-async fn dial(config: &ClientConfig, server: &str) -> Result<TcpStream, SshError> {
+/// A TCP connection to the server, by the first of its addresses that answers.
+pub(crate) async fn dial(config: &ClientConfig) -> Result<TcpStream, SshError> {
     let limit = config.limits.connect;
+    let server = &config.server();
     let addresses: Vec<SocketAddr> =
         match within(server, "resolving its name", limit, tokio::net::lookup_host((config.host.as_str(), config.port)))
             .await?
@@ -245,7 +287,7 @@ async fn dial(config: &ClientConfig, server: &str) -> Result<TcpStream, SshError
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Ok(Err(source)) => last = Some(SshError::Connect { server: server.to_owned(), source }),
+            Ok(Err(source)) => last = Some(SshError::Connect { server: server.clone(), source }),
             Err(timeout) => last = Some(timeout),
         }
     }
