@@ -155,6 +155,17 @@ impl PrivateKey {
         Ok(Self(Arc::new(ssh_key::private::Ed25519Keypair::from_seed(&seed).into())))
     }
 
+    /// The key in OpenSSH's own form. Generated keys are PKCS#8, which the stock programs do not read for ed25519.
+    ///
+    /// # Errors
+    /// When the key cannot be written so.
+    pub fn to_openssh(&self) -> Result<Secret, SshError> {
+        match self.0.to_openssh(ssh_key::LineEnding::LF) {
+            Ok(text) => Ok(Secret::new(text.as_str())),
+            Err(error) => Err(SshError::Key { what: "the key".to_owned(), reason: error.to_string() }),
+        }
+    }
+
     /// The public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {

@@ -30,14 +30,13 @@ impl Traffic {
 pub(crate) enum End {
     /// Both sides said that they are done.
     Complete,
-    /// The other end of the channel closed it, or the socket broke.
-    Closed,
-    /// The SSH connection went away under it: what was received is not all there was.
-    Lost,
+    /// One of them went away before: a socket that broke, a channel that was closed, the SSH connection under it. What was
+    /// received is not all there was.
+    Cut,
 }
 
-/// Carries until one of the ends is done. After [`End::Lost`] and broken sockets the caller must reset the socket, so that
-/// nobody takes a part for the whole.
+/// Carries until both ends are done or one is gone. After [`End::Cut`] the caller must reset the socket, so that nobody takes a
+/// part for the whole.
 pub(crate) async fn carry<R, W, M>(
     mut from_socket: R,
     mut to_socket: W,
@@ -81,9 +80,9 @@ where
                     let _ = to_socket.shutdown().await;
                     return Ok::<_, io::Error>(None);
                 }
-                Some(ChannelMsg::Close) => return Ok(Some(End::Closed)),
+                Some(ChannelMsg::Close) => return Ok(Some(End::Cut)),
                 Some(_) => {}
-                None => return Ok(Some(End::Lost)),
+                None => return Ok(Some(End::Cut)),
             }
         }
     };
@@ -92,10 +91,10 @@ where
         let mut inbound = std::pin::pin!(inbound);
         tokio::select! {
             sent = &mut outbound => match sent {
-                Ok(()) => (true, inbound.await.unwrap_or(Some(End::Closed))),
-                Err(_) => (true, Some(End::Closed)),
+                Ok(()) => (true, inbound.await.unwrap_or(Some(End::Cut))),
+                Err(_) => (true, Some(End::Cut)),
             },
-            received = &mut inbound => (false, received.unwrap_or(Some(End::Closed))),
+            received = &mut inbound => (false, received.unwrap_or(Some(End::Cut))),
         }
     };
     let end = match received {
@@ -103,7 +102,7 @@ where
         None if sent => End::Complete,
         // The other end has said all; this one goes on until it has, or nobody listens any more.
         None => tokio::select! {
-            sent = &mut outbound => if sent.is_ok() { End::Complete } else { End::Closed },
+            sent = &mut outbound => if sent.is_ok() { End::Complete } else { End::Cut },
             end = closing(&mut from_channel) => end,
         },
     };
@@ -116,9 +115,9 @@ where
 async fn closing(from_channel: &mut ChannelReadHalf) -> End {
     loop {
         match from_channel.wait().await {
-            Some(ChannelMsg::Close) => return End::Closed,
+            Some(ChannelMsg::Close) => return End::Cut,
             Some(_) => {}
-            None => return End::Lost,
+            None => return End::Cut,
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn version() -> SshId {
     SshId::Standard(Cow::Borrowed(VERSION))
 }
 
-/// New keys after this much, as RFC 4253 section 9 asks for one hour; by bytes far below what AES-GCM bears.
+/// New keys after one gigabyte or one hour, as RFC 4253 section 9 asks for.
 pub(crate) fn limits() -> Limits {
     Limits::new(1 << 30, 1 << 30, Duration::from_secs(3600))
 }

@@ -172,7 +172,7 @@ impl russh::client::Handler for ClientHandler {
             let (from_channel, to_channel) = channel.split();
             let (from_socket, to_socket) = socket.split();
             let end = carry(from_socket, to_socket, from_channel, &to_channel, &[&target.counting.traffic]).await;
-            if end == End::Lost {
+            if end == End::Cut {
                 let _ = socket.set_zero_linger();
             }
         });

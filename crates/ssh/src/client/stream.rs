@@ -32,7 +32,7 @@ impl ForwardStream {
             let (from_near, to_near) = tokio::io::split(&mut far);
             let end = carry(from_near, to_near, from_channel, &to_channel, &[&traffic]).await;
             // The flag is up before `far` is dropped and the other half sees the end.
-            flag.store(end == End::Lost, Ordering::Release);
+            flag.store(end == End::Cut, Ordering::Release);
         });
         Self { near, lost }
     }

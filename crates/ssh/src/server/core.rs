@@ -139,7 +139,10 @@ impl Core {
                 let (code, text) = GOODBYE;
                 let _ = session.handle().disconnect(code, text.to_owned(), String::new()).await;
                 // Time for the goodbye to leave.
-                let _ = tokio::time::timeout(Duration::from_millis(200), &mut session).await;
+                if let Ok(result) = tokio::time::timeout(Duration::from_millis(200), &mut session).await {
+                    link.cut_because(text);
+                    return over(result);
+                }
                 link.cut_because(text);
             }
         }

@@ -24,6 +24,9 @@ pub(crate) struct ServerHandler {
     sessions: HashMap<ChannelId, ForwardTicket>,
 }
 
+/// The exit status of a shell that is not there, as restricted accounts use it.
+const REFUSED: u32 = 254;
+
 /// What a person reads who asks for a shell.
 fn explanation(account: &str, config: &ServerConfig) -> String {
     let ways: Vec<String> = config
@@ -78,11 +81,14 @@ impl ServerHandler {
         Ok(Auth::reject())
     }
 
-    fn refuse_session(&mut self, channel: ChannelId, request: &str, session: &mut Session) -> Result<(), russh::Error> {
+    /// Runs nothing. A client shows what comes over the channel only after a request that succeeds, so this one does: what
+    /// it gets is an explanation and a status that says failure.
+    fn explain(&mut self, channel: ChannelId, request: &str, session: &mut Session) -> Result<(), russh::Error> {
         self.refuse(request);
         let text = explanation(&self.link.account().unwrap_or_default(), &self.core.config());
+        session.channel_success(channel)?;
         session.extended_data(channel, 1, text.into_bytes())?;
-        session.channel_failure(channel)?;
+        session.exit_status_request(channel, REFUSED)?;
         session.eof(channel)?;
         session.close(channel)?;
         self.sessions.remove(&channel);
@@ -306,7 +312,7 @@ impl russh::server::Handler for ServerHandler {
     }
 
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        self.refuse_session(channel, "a shell", session)
+        self.explain(channel, "a shell", session)
     }
 
     async fn exec_request(
@@ -316,7 +322,7 @@ impl russh::server::Handler for ServerHandler {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         // Not what the command is: it may hold a password.
-        self.refuse_session(channel, "a command", session)
+        self.explain(channel, "a command", session)
     }
 
     async fn subsystem_request(
@@ -325,7 +331,9 @@ impl russh::server::Handler for ServerHandler {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.refuse_session(channel, &format!("the subsystem {}", said_by_peer(name)), session)
+        // Its client expects a protocol, not an explanation.
+        self.refuse(format!("the subsystem {}", said_by_peer(name)));
+        session.channel_failure(channel)
     }
 
     async fn data(&mut self, channel: ChannelId, _data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
@@ -388,11 +396,11 @@ async fn carry_forward(
             end = carry(from_socket, to_socket, from_channel, &to_channel, &traffic) => end,
             () = ticket.cut.cancelled() => {
                 let _ = to_channel.close().await;
-                End::Lost
+                End::Cut
             }
         }
     };
-    if end == End::Lost {
+    if end == End::Cut {
         let _ = socket.set_zero_linger();
     }
     let (received, sent) = own.total();
