@@ -10,7 +10,9 @@ use crate::surroundings::Surroundings;
 use crate::views::style::{BAD, CAUTION, DIM, GOOD, duration, paint};
 use crate::views::table::columns;
 use engine::Journal;
-use local_runtime::{Phase, ProgramStatus, Status};
+use indexmap::IndexMap;
+use local_runtime::{DatabaseFacts, Phase, ProgramStatus, Status};
+use model::NodeId;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -87,6 +89,7 @@ fn document(existing: &Existing, status: &Status) -> Result<Value, CommandError>
             "at": report.started_at, "passed": report.passed(), "of": report.results.len(),
         })),
         "status": status,
+        "databases": databases(existing)?,
     }))
 }
 
@@ -94,6 +97,12 @@ fn document(existing: &Existing, status: &Status) -> Result<Value, CommandError>
 fn unfinished(existing: &Existing) -> Result<Option<String>, CommandError> {
     let state = Journal::read(&existing.target.home().journal()).map_err(CommandError::Preflight)?;
     Ok(state.current.map(|run| run.run))
+}
+
+/// The database servers that were made.
+fn databases(existing: &Existing) -> Result<IndexMap<NodeId, DatabaseFacts>, CommandError> {
+    let Some(record) = &existing.record else { return Ok(IndexMap::new()) };
+    existing.target.databases(&record.graph).map_err(CommandError::Preflight)
 }
 
 fn show(existing: &Existing, status: &Status, console: &Console) -> Result<(), CommandError> {
@@ -123,6 +132,11 @@ fn show(existing: &Existing, status: &Status, console: &Console) -> Result<(), C
             mebibytes(supervisor.memory_bytes),
         );
         console.line(&paint(DIM, line))?;
+    }
+    for (node, facts) in databases(existing)? {
+        let runs = || format!("{} {}", facts.engine, facts.release);
+        let line = format!("  {node}: {}", facts.difference.clone().unwrap_or_else(runs));
+        console.line(&paint(if facts.difference.is_some() { CAUTION } else { DIM }, line))?;
     }
     let verified = existing.record.as_ref().and_then(|record| record.verification.as_ref());
     match verified {

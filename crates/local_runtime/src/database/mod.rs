@@ -3,6 +3,7 @@
 
 mod administrator;
 mod data_folder;
+mod facts;
 mod guise;
 mod initialize;
 mod install;
@@ -12,6 +13,7 @@ mod server;
 mod tool;
 
 pub(crate) use data_folder::remove_stale_lock;
+pub use facts::DatabaseFacts;
 pub(crate) use guise::Guise;
 pub use install::Installation;
 pub(crate) use record::Record;
