@@ -220,6 +220,14 @@ codes! {
         "An SSH public key is one line of key type, base64 text and an optional comment, as in the `.pub` file that \
          `ssh-keygen` writes. A private key must never stand in a manifest.";
 
+    SHARED_SSH_KEY "PEO003" Error
+        "two people have the same key"
+        "A key says who somebody is. When two people have the same one, nobody can tell who came in, and one of them cannot be \
+         shut out without the other. Each person makes a pair of their own: `ssh-keygen -t ed25519`.";
+    REPEATED_ROLE "PEO004" Warning
+        "a person has a role twice"
+        "The roles of a person are a set: the second time changes nothing, and is easily overlooked when the role is taken away.";
+
     MALFORMED_REFERENCE "REF001" Error
         "a reference is not closed or holds no name"
         "`${` begins a reference: `${parameter}`, `${component.export}` or `${self.export}`. For the two characters \

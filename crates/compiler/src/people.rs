@@ -5,9 +5,11 @@ use crate::manifest::Person;
 use components::ssh_key;
 use indexmap::IndexMap;
 use model::{ComponentName, Finding, Findings, ManifestPath, Place};
+use std::collections::HashMap;
 
 /// Checks what a shape cannot say.
 pub(crate) fn check(people: &IndexMap<String, Person>, findings: &mut Findings) {
+    let mut keys: HashMap<Vec<&str>, ManifestPath> = HashMap::new();
     for (name, person) in people {
         let at = ManifestPath::root().key("people").key(name);
         if ComponentName::new(name.clone()).is_err() {
@@ -19,6 +21,27 @@ pub(crate) fn check(people: &IndexMap<String, Person>, findings: &mut Findings) 
             let place = Place::Value(at.key("ssh-key"));
             let finding = Finding::new(&codes::INVALID_SSH_KEY, place, problem);
             findings.push(finding.help("paste the one line of the `.pub` file, as `ssh-ed25519 AAAA... name`"));
+        } else if let Some(key) = &person.ssh_key {
+            // What stands behind the data is a comment.
+            let key: Vec<&str> = key.split_whitespace().take(2).collect();
+            let at = at.key("ssh-key");
+            if let Some(first) = keys.get(&key) {
+                let summary = format!("{name} has the key of somebody else");
+                let finding = Finding::new(&codes::SHARED_SSH_KEY, Place::Value(at), summary);
+                let finding = finding.related(Place::Value(first.clone()), "it stands here first");
+                findings.push(
+                    finding.help(format!("let {name} make one: `ssh-keygen -t ed25519`, and paste the `.pub` file")),
+                );
+            } else {
+                keys.insert(key, at);
+            }
+        }
+        for (index, role) in person.roles.iter().enumerate() {
+            if person.roles[..index].contains(role) {
+                let place = Place::Value(at.key("roles").index(index));
+                let finding = Finding::new(&codes::REPEATED_ROLE, place, format!("{name} has the role `{role}` twice"));
+                findings.push(finding.help("remove one of them"));
+            }
         }
     }
 }

@@ -141,7 +141,7 @@ fn the_digest_changes_with_all_that_was_said() {
 fn each_example_compiles() {
     for kind in registry::KINDS {
         let manifest = format!("landfall: 1\nname: example\n{}", kind.example());
-        let files = files().with("licence.txt", "x");
+        let files = files().with("licence.txt", "x").with("data/schema.sql", "CREATE TABLE teams (id int);");
         let compilation = run(&manifest, "local", &files);
         assert!(compilation.findings.is_empty(), "{}:\n{}", kind.kind(), text_of(&compilation));
         let _ = realise_locally(&compilation.application.unwrap(), &model::Rotations::default());

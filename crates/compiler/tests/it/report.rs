@@ -36,7 +36,7 @@ fn json_has_a_version_and_places() {
           "severity": "error",
           "title": "a component has a kind that does not exist",
           "summary": "there is no kind `netwerk`",
-          "help": "did you mean `network`? Known: `edge`, `network`, `secret`, `service`",
+          "help": "did you mean `network`? Known: `bastion`, `database`, `edge`, `network`, `secret`, `service`, `tunnel`",
           "place": {
             "file": "landfall.yaml",
             "line": 5,

@@ -81,6 +81,7 @@ code!(
 code!(
     DBS010,
     Error,
-    "settings that no account can fulfil",
-    "Aurora runs MySQL and PostgreSQL and its disk grows by itself; RDS gives from 20 GiB to 64 TiB."
+    "a disk that AWS does not give",
+    "RDS gives a database server from 20 GiB to 64 TiB, and lets the disk grow. The disk of an Aurora cluster grows by itself \
+     from nothing."
 );

@@ -31,7 +31,7 @@ pub(super) fn validate(
         Some(said) => version(said, engine, cx, findings),
         None => engines::usual(engine).to_owned(),
     };
-    check_account(&engine, spec.aurora, spec.storage, cx, findings);
+    check_storage(spec.aurora, spec.storage, cx, findings);
     let (databases, tables) = databases(spec.databases, engine, cx, findings);
     let roles: Vec<RoleNamed> =
         spec.people.keys().map(|role| RoleNamed { role: role.clone(), at: cx.at.key("people").key(role) }).collect();
@@ -82,17 +82,7 @@ fn version(said: String, engine: Engine, cx: &ValidationContext<'_>, findings: &
     said
 }
 
-fn check_account(
-    engine: &Engine,
-    aurora: bool,
-    storage: Option<Size>,
-    cx: &ValidationContext<'_>,
-    findings: &mut Findings,
-) {
-    if aurora && *engine == Engine::Mariadb {
-        let help = "write `engine: mysql`, or leave `aurora` out";
-        report(findings, &DBS010, &cx.at.key("aurora"), "Aurora does not run MariaDB", help);
-    }
+fn check_storage(aurora: bool, storage: Option<Size>, cx: &ValidationContext<'_>, findings: &mut Findings) {
     let Some(storage) = storage else { return };
     let at = cx.at.key("storage");
     if aurora {
