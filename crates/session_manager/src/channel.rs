@@ -31,8 +31,6 @@ use tokio_util::sync::CancellationToken;
 const EARLY: usize = 10_000;
 /// How many messages wait for the websocket before nothing more is taken on.
 const QUEUED: usize = 64;
-/// Old agents end a multiplexed stream that is silent for 30 s.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// How often the channel is tried to be opened at first.
 const FIRST_ATTEMPTS: u32 = 3;
 /// The pauses between attempts to open the channel again.
@@ -387,7 +385,7 @@ impl Channel {
             return;
         }
         if self.life.is_some_and(|life| life <= now) {
-            self.life = Some(now + SIGN_OF_LIFE);
+            self.life = Some(now + self.options.sign_of_life);
             let nothing = crate::frame::header(crate::frame::Command::Nothing, 0);
             self.send(payload::OUTPUT, Bytes::copy_from_slice(&nothing), now);
         }
@@ -507,7 +505,8 @@ impl Channel {
                 let notice = notice.as_ref().and_then(|it| it.get("CustomerMessage")?.as_str()).map(str::trim);
                 let is_multiplexed = handshake.sharing == Sharing::Multiplexed;
                 self.streams.begin(handshake.sharing, &handshake.agent);
-                self.life = (is_multiplexed && !handshake.version.keeps_silent()).then_some(now + SIGN_OF_LIFE);
+                self.life =
+                    (is_multiplexed && !handshake.version.keeps_silent()).then_some(now + self.options.sign_of_life);
                 self.is_open = true;
                 self.status.send_modify(|status| {
                     status.agent.clone_from(&handshake.agent);

@@ -35,6 +35,8 @@ pub struct Options {
     pub handshake: Duration,
     /// After how long without a word from AWS it is asked for one.
     pub ping: Duration,
+    /// How often agents from before 3.1.1511.0 get a sign of life in the multiplexed stream; after 30 s without one they end it.
+    pub sign_of_life: Duration,
     /// How long a path that is gone, or a host that acknowledges nothing, is waited for.
     pub patience: Duration,
 }
@@ -51,6 +53,7 @@ impl Default for Options {
             linger: Duration::from_secs(10),
             handshake: Duration::from_secs(30),
             ping: Duration::from_secs(50),
+            sign_of_life: Duration::from_secs(10),
             patience: Duration::from_secs(300),
         }
     }

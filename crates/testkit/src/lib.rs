@@ -8,9 +8,11 @@ pub mod emulator;
 pub mod environment;
 mod facts;
 pub mod fake_target;
+pub mod gateway;
 
 pub use account::FakeAccount;
 pub use emulator::Emulator;
 pub use environment::{Output, TestEnvironment, silent};
 pub use facts::Facts;
 pub use fake_target::{FakeTarget, Moment, Thing, World};
+pub use gateway::Gateway;
