@@ -9,7 +9,7 @@ use components::registry;
 use model::{ComponentName, Digest, Findings, ManifestPath, Rotations, cfn};
 
 /// The order in which kinds are lowered: what others stand on comes first.
-const ORDER: [&str; 5] = ["network", "secret", "database", "service", "edge"];
+const ORDER: [&str; 7] = ["network", "secret", "database", "bastion", "service", "tunnel", "edge"];
 /// The name of the network of an application that says none.
 const IMPLIED_NETWORK: &str = "net";
 

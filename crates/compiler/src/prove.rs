@@ -16,7 +16,7 @@ use analysis::reachability::{
     Guarantee, GuaranteeReport, Options, Outcome, ProofReport, Reaches, StatedEdge, prove_graph,
 };
 use ipnet::IpNet;
-use model::cfn::Given;
+use model::cfn::{Given, Layer};
 use model::{Finding, FindingCode, Findings, ManifestPath, Place};
 use std::collections::BTreeSet;
 
@@ -121,7 +121,12 @@ impl Asked {
             };
             let who = match (&guarantee.nothing, &guarantee.only, &guarantee.every) {
                 (Some(who), _, _) => Reaches::Nothing(resolve(who, false)),
-                (_, Some(who), _) => Reaches::Only(resolve(who, true)),
+                (_, Some(who), _) => {
+                    // Parts of one component may reach each other: they are one side of the claim.
+                    let own = guarantee.reaches.names().iter().flat_map(|name| parts(name, deployment));
+                    let own: Vec<String> = own.collect();
+                    Reaches::Only(resolve(who, true).into_iter().chain(own).collect())
+                }
                 (_, _, Some(who)) => Reaches::Every(resolve(who, false)),
                 (None, None, None) => Reaches::Nothing(Vec::new()),
             };
@@ -183,8 +188,25 @@ fn resolve(name: &str, application: &Application, deployment: &AwsDeployment) ->
         // Whoever names the network means everything in it.
         is_network || resource.and_then(|it| it.component.as_ref()).is_some_and(|it| it.as_str() == component)
     };
+    // The host through which the command gets at a database is no part of the database: nothing is kept on it.
+    let is_way = |id: &&String| {
+        deployment.databases.iter().any(|database| {
+            database.component.as_str() == component
+                && deployment.graph.resources.get(*id).is_some_and(|it| it.layer == Some(Layer::Access))
+        })
+    };
     let with_port = |id: &String| port.map_or_else(|| id.clone(), |port| format!("{id}:{port}"));
-    deployment.interfaces.iter().filter(is_of).map(with_port).collect()
+    deployment.interfaces.iter().filter(is_of).filter(|id| is_network || !is_way(id)).map(with_port).collect()
+}
+
+/// Everything that was made for a component and has an address.
+fn parts(name: &str, deployment: &AwsDeployment) -> Vec<String> {
+    let Party::Named { name, .. } = Party::read(name) else { return Vec::new() };
+    let is_of = |id: &&String| {
+        let resource = deployment.graph.resources.get(*id);
+        resource.and_then(|it| it.component.as_ref()).is_some_and(|it| it.as_str() == name)
+    };
+    deployment.interfaces.iter().filter(is_of).cloned().collect()
 }
 
 /// Turns what was judged into findings.

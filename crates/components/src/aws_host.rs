@@ -16,6 +16,8 @@ use model::cfn::{Kind, Layer, Ref, Value};
 
 /// Where what stays is.
 pub(crate) const DATA: &str = "/var/lib/landfall";
+/// The certificates of the authorities that sign those of database servers.
+pub(crate) const DATABASE_AUTHORITIES: &str = "/etc/landfall/rds-ca.pem";
 /// AWS's limit for user data, before base64.
 const LARGEST_USER_DATA: usize = 16 << 10;
 /// How long a host may take for its packages, on top of what it may take to start what it is for.

@@ -2,7 +2,7 @@
 
 use model::database::{Engine, GrantLevel};
 use model::private_access::DatabaseLogin;
-use model::text::Atom;
+use model::text::{Atom, DatabaseFile};
 use model::{ComponentName, ManifestPath, NodeId, PortId, Text};
 
 /// Somebody other than a person uses a database.
@@ -89,6 +89,12 @@ impl DatabaseWay {
     #[must_use]
     pub fn host(&self) -> Text {
         Text::hole(Atom::DatabaseHost(self.server.clone()))
+    }
+
+    /// The file of the authorities that the server's certificate is checked with.
+    #[must_use]
+    pub fn authority(&self) -> Text {
+        Text::hole(Atom::DatabaseFile(self.server.clone(), DatabaseFile::Authority))
     }
 
     /// The same for somebody who asks over this machine's loopback address.

@@ -52,6 +52,8 @@ pub enum DatabaseFile {
     Certificate,
     /// The certificate's key, PEM.
     Key,
+    /// The certificates of the authorities that sign the server's certificate, PEM: what clients check it with.
+    Authority,
 }
 
 /// Which part of a secret is meant.
@@ -106,6 +108,7 @@ impl fmt::Display for Atom {
             Self::DatabaseFile(node, DatabaseFile::Run) => write!(f, "<run folder of {node}>"),
             Self::DatabaseFile(node, DatabaseFile::Certificate) => write!(f, "<certificate of {node}>"),
             Self::DatabaseFile(node, DatabaseFile::Key) => write!(f, "<key of {node}>"),
+            Self::DatabaseFile(node, DatabaseFile::Authority) => write!(f, "<authority of {node}>"),
         }
     }
 }

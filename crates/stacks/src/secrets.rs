@@ -63,7 +63,8 @@ impl<A: Account> Session<'_, A> {
         let Some(record) = self.secrets_record().await? else {
             return Ok(self.deployment.secrets.iter().map(all).collect());
         };
-        let fillings = self.fillings(&self.places(world).await?, &record, &BTreeSet::new()).await?;
+        let fillings =
+            self.fillings(&self.places(world).await?, &record, &self.database_hosts(world), &BTreeSet::new()).await?;
         Ok(fillings.into_iter().map(|filling| (filling.logical_id, filling.origin)).collect())
     }
 
@@ -74,16 +75,21 @@ impl<A: Account> Session<'_, A> {
         }
         let places = self.places(world).await?;
         let record = self.secrets_record_made().await?;
-        let put = self.put_secrets(&places, &record).await?;
+        let put = self.put_secrets(&places, &record, &self.database_hosts(world)).await?;
         self.remember_filled(record, world).await?;
         Ok(put)
     }
 
-    async fn put_secrets(&self, places: &BTreeMap<String, String>, record: &Record) -> Result<Vec<String>, Fault> {
+    async fn put_secrets(
+        &self,
+        places: &BTreeMap<String, String>,
+        record: &Record,
+        hosts: &BTreeMap<NodeId, String>,
+    ) -> Result<Vec<String>, Fault> {
         let mut settled = BTreeSet::new();
         let mut put = Vec::new();
         for _ in 0..ATTEMPTS {
-            let fillings = self.fillings(places, record, &settled).await?;
+            let fillings = self.fillings(places, record, hosts, &settled).await?;
             if fillings.is_empty() {
                 return Ok(put);
             }
@@ -120,6 +126,13 @@ impl<A: Account> Session<'_, A> {
             .help("find out who, then run the command again"))
     }
 
+    /// The addresses of databases, by the node of the server, as their stacks tell them.
+    pub(crate) fn database_hosts(&self, world: &World) -> BTreeMap<NodeId, String> {
+        let told = |output: &String| world.stacks.values().find_map(|seen| seen.stack.outputs.get(output).cloned());
+        let databases = self.deployment.databases.iter();
+        databases.filter_map(|one| Some((one.server.clone(), told(&one.address)?))).collect()
+    }
+
     /// Where each secret is: an output of its stack, or asked for.
     async fn places(&self, world: &World) -> Result<BTreeMap<String, String>, Fault> {
         let mut places = BTreeMap::new();
@@ -147,6 +160,7 @@ impl<A: Account> Session<'_, A> {
         &self,
         places: &BTreeMap<String, String>,
         record: &Record,
+        hosts: &BTreeMap<NodeId, String>,
         settled: &BTreeSet<String>,
     ) -> Result<Vec<Filling>, Fault> {
         let used: BTreeSet<&NodeId> = self.deployment.secrets.iter().flat_map(nodes_used).collect();
@@ -177,7 +191,7 @@ impl<A: Account> Session<'_, A> {
                 }
                 SecretContent::Given(source) => self.given(one, source, there.as_ref())?,
                 SecretContent::File(file) => {
-                    (self.rendered(one, file, &known, record.seed())?, Some("rendered".to_owned()))
+                    (self.rendered(one, file, hosts, &known, record.seed())?, Some("rendered".to_owned()))
                 }
             };
             if let Some(node) = &one.node {
@@ -251,11 +265,12 @@ impl<A: Account> Session<'_, A> {
         &self,
         one: &StoredSecret,
         file: &FileSpec,
+        hosts: &BTreeMap<NodeId, String>,
         known: &BTreeMap<NodeId, Known>,
         seed: &[u8],
     ) -> Result<Secret, Fault> {
         let doing = || format!("rendering {} ({})", file.name, one.origin);
-        let context = template::fill(&file.context, |text| fill(text, known, &doing()))?;
+        let context = template::fill(&file.context, |text| fill(text, known, hosts, &doing()))?;
         template::render(&file.template_name, &file.template, &context, seed).map_err(|error| {
             Fault::new(FaultKind::Permanent, doing(), error).help("correct the template, or what `with` hands to it")
         })
@@ -291,8 +306,13 @@ fn nodes_used(one: &StoredSecret) -> Vec<&NodeId> {
     }
 }
 
-/// Fills the holes of a text. All that are left are secrets.
-fn fill(text: &Text, known: &BTreeMap<NodeId, Known>, doing: &str) -> Result<Secret, Fault> {
+/// Fills the holes of a text. All that are left are secrets and the addresses of databases.
+fn fill(
+    text: &Text,
+    known: &BTreeMap<NodeId, Known>,
+    hosts: &BTreeMap<NodeId, String>,
+    doing: &str,
+) -> Result<Secret, Fault> {
     let mut filled = zeroize::Zeroizing::new(String::new());
     for part in text.parts() {
         match part {
@@ -309,6 +329,11 @@ fn fill(text: &Text, known: &BTreeMap<NodeId, Known>, doing: &str) -> Result<Sec
                     }
                     (SecretPart::Public, None) => return Err(missing()),
                 }
+            }
+            Part::Hole(Atom::DatabaseHost(server)) => {
+                let missing =
+                    || Fault::new(FaultKind::NeedsPerson, doing, format!("no stack tells the address of {server}"));
+                filled.push_str(hosts.get(server).ok_or_else(missing)?);
             }
             Part::Hole(other) => {
                 return Err(Fault::new(FaultKind::Bug, doing, format!("{other} is not known in an account")));

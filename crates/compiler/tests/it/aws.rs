@@ -104,11 +104,13 @@ components:
 guarantees:
   - { nothing: internet, reaches: db }
   - { nothing: db, reaches: internet }
+  - { only: net, reaches: db }
 "#;
 /// A cluster.
 pub(crate) const CLUSTER: &str = r#"
 components:
   db: { kind: database, engine: postgres, version: "17", databases: [records], aurora: true, zones: 2, port: 6000 }
+guarantees: [{ only: db, reaches: "db:6000" }, { nothing: db, reaches: internet }]
 "#;
 /// The other engines.
 pub(crate) const OTHERS: &str = r#"
@@ -117,7 +119,56 @@ components:
   two: { kind: database, engine: mariadb, version: "11.4", databases: [records], deletion-protection: false }
 "#;
 
-const SHAPES: [(&str, &str); 8] = [
+/// An application on a database, people who reach it, and a dashboard elsewhere that reads it.
+pub(crate) const WEBAPP: &str = r#"
+people:
+  alice: { roles: [admin], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKTOgL5pZ6dV5mYTmLbpsK+iHrOgr3GMsYdKjN4Xyz" }
+  bob: { roles: [analyst], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY" }
+components:
+  net: { kind: network }
+  db:
+    kind: database
+    engine: mysql
+    version: "8.4"
+    databases: [teams]
+    people: { admin: owner, analyst: read-only }
+  app:
+    kind: service
+    source: pages
+    command: [/usr/bin/python3, "${self.source}/serve.py", "${self.port}"]
+    uses: { db: { grants: read-write, connections: 20, driver: pymysql } }
+    environment: { DATABASE_URL: "${self.uses.db.url}", DATABASE_HOST: "${self.uses.db.host}", CA: "${self.uses.db.ca}" }
+    port: 8000
+    health: { path: /health }
+  jump:
+    kind: bastion
+    to: db
+    people: [admin, analyst]
+    allow: { sources: [203.0.113.0/24, 198.51.100.7/32], owner: ops@example.org, review-by: "2027-06-30" }
+  bi:
+    kind: tunnel
+    target: db
+    grants: read-only
+    to:
+      host: tunnel.vendor.example
+      user: tunnel15240
+      host-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY"
+      listen: 15240
+  web:
+    kind: edge
+    domain: teams.example.org
+    exposure: internet
+    allow: { sources: [203.0.113.0/24], owner: web team, review-by: "2027-06-30" }
+    routes: { /: app }
+guarantees:
+  - { nothing: internet, reaches: db }
+  - { only: [app, jump, bi], reaches: "db:3306" }
+  - { nothing: db, reaches: internet }
+  - { only: [203.0.113.0/24, 198.51.100.7/32], reaches: "jump:22" }
+  - { nothing: web, reaches: db }
+"#;
+
+const SHAPES: [(&str, &str); 9] = [
     ("shop", SHOP),
     ("closed", CLOSED),
     ("adopted", ADOPTED),
@@ -126,6 +177,7 @@ const SHAPES: [(&str, &str); 8] = [
     ("records", RECORDS),
     ("cluster", CLUSTER),
     ("others", OTHERS),
+    ("webapp", WEBAPP),
 ];
 
 /// The folder of [`PAGES`].

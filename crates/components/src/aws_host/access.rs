@@ -1,7 +1,7 @@
 //! A host that runs nothing but the agent of Systems Manager: sessions lead through it to what it reaches.
 
 use super::cloud_config::{self, Content, HostFile};
-use super::unit;
+use super::{Sealed, unit};
 use model::cfn::Ref;
 use model::cfn::types::LogGroup;
 
@@ -30,4 +30,12 @@ pub(crate) fn settings(group: &str, logs: &Ref<LogGroup>, unit: &str, more: &str
          HEALTH_SECONDS=120\n{more}"
     );
     HostFile { path: "/etc/landfall/host.env".to_owned(), mode: 0o644, content: Content::Filled(text) }
+}
+
+/// Which secrets the host fetches, and where they go.
+pub(crate) fn secrets(sealed: &[Sealed]) -> HostFile {
+    let line =
+        |one: &Sealed| format!("{} {:04o} ${{{}}}\n", one.path, one.mode, one.place.logical_id().unwrap_or_default());
+    let content = Content::Filled(sealed.iter().map(line).collect());
+    HostFile { path: "/etc/landfall/secrets".to_owned(), mode: 0o644, content }
 }

@@ -6,7 +6,9 @@ mod target_group;
 mod unit;
 
 use super::valid::ValidService;
-use crate::aws_context::{AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, EgressInAws, NetworkInAws};
+use crate::aws_context::{
+    AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, Caller, EgressInAws, NetworkInAws,
+};
 use crate::aws_host::cloud_config::{self, Content, HostFile};
 use crate::aws_host::{self, Hosts, Machine, Sealed, unit as units};
 use indexmap::IndexMap;
@@ -15,7 +17,7 @@ use model::cfn::types::LogGroup;
 use model::cfn::{Layer, Ref, Release};
 use model::process_graph::{FileSpec, Node, NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::TemplateValue;
-use model::{Atom, Text};
+use model::{Atom, ComponentName, NodeId, Text};
 
 const LAYER: Layer = Layer::Service;
 /// AWS's limit for a secret.
@@ -31,7 +33,8 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
         _ => None,
     });
     let (Some(network), Some(program)) = (cx.network(), program) else { return };
-    let layout = Layout::new(processes, name);
+    let used = valid.uses.iter().filter_map(|used| cx.database(&used.said.component)).collect();
+    let layout = Layout::new(processes, name, used);
     if !can_run(valid, &nodes, program, &network, &layout, cx) {
         return;
     }
@@ -49,6 +52,14 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
     let targets = target_group::add(program, &network, &layout, cx);
 
     let about = format!("{name} of {} ({})", cx.processes.deployment, cx.environment);
+    let logins: Vec<(ComponentName, u32)> = valid
+        .uses
+        .iter()
+        .map(|used| {
+            let part = NodeId::new(format!("{}/roles/{name}", used.said.component));
+            (used.said.component.clone(), cx.whole.rotations.of(&part).generation)
+        })
+        .collect();
     let host = Host {
         about: &about,
         program,
@@ -57,6 +68,7 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
         logs: &logs,
         group: &cx.next_id("Hosts", cx.at),
         layout: &layout,
+        logins: &logins,
     };
     let files = host_files(&nodes, &host);
     let machine = Machine::of(machine::instance_type(program.memory_limit), machine::DISK_GIBIBYTES);
@@ -97,10 +109,15 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
     };
     cx.alarm(LAYER, "HostsBusy", cx.at, &busy);
     cx.output(LAYER, "Hosts", format!("The group of hosts of {name}"), hosts.value());
+    let id = hosts.logical_id().unwrap_or_default().to_owned();
+    for used in &valid.uses {
+        let Some(database) = cx.database(&used.said.component) else { continue };
+        let caller = Caller { layer: LAYER, part: "", group: &group, hosts: &id, because: &used.said.at };
+        cx.let_reach(&caller, &database);
+    }
     if let Some((targets, port)) = targets {
         let port = layout.port(&port);
-        let hosts = hosts.logical_id().unwrap_or_default().to_owned();
-        cx.export_backend(BackendInAws { component: name.clone(), group, hosts, targets, port });
+        cx.export_backend(BackendInAws { component: name.clone(), group, hosts: id, targets, port });
     }
 }
 
@@ -118,6 +135,11 @@ fn can_run(
     let asks_aws = nodes.iter().any(|(_, node)| matches!(node.spec, NodeSpec::Secret(_))) || !layout.sealed.is_empty();
     match &network.egress {
         EgressInAws::Internet => {}
+        _ if !valid.uses.is_empty() => {
+            let summary =
+                format!("{name} uses a database, and its network has no way to the certificates of RDS's authorities");
+            cx.refuse(&AWS002, &valid.at.key("uses"), summary, "write `egress: nat` at the network");
+        }
         _ if valid.python.is_some() => {
             let summary = format!("{name} installs Python packages, and its network has no way to the internet");
             cx.refuse(&AWS002, &valid.at.key("python"), summary, "write `egress: nat` at the network");
@@ -146,8 +168,14 @@ fn can_run(
         cx.refuse(&AWS003, at, summary, "let it go through an edge: refer to the edge's `url`");
     }
     if program.command.iter().chain(&program.working_directory).any(layout::is_sealed) {
-        let summary = format!("the command of {name} holds half of a key pair that is made later");
-        cx.refuse(&AWS003, &at, summary, "put it into a file among `files`, and name the file in the command");
+        let summary =
+            format!("the command of {name} holds half of a key pair, or a database's address: both are made later");
+        cx.refuse(
+            &AWS003,
+            &at,
+            summary,
+            "put it into `environment`, or into a file among `files` that the command names",
+        );
     }
     cx.findings.error_count() == before
 }
@@ -201,10 +229,12 @@ struct Host<'a> {
     logs: &'a Ref<LogGroup>,
     group: &'a str,
     layout: &'a Layout<'a>,
+    /// The generation of each login at a database.
+    logins: &'a [(ComponentName, u32)],
 }
 
 fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFile> {
-    let Host { about, program, sealed, release, logs, group, layout } = *host;
+    let Host { about, program, sealed, release, logs, group, layout, logins } = host;
     let unit = format!("landfall-{}.service", layout.component);
     let mut settings = format!(
         "REGION=${{AWS::Region}}\nDOMAIN=${{AWS::URLSuffix}}\nSTACK=${{AWS::StackId}}\nGROUP={group}\nLOGS=${{{}}}\nUNIT={unit}\n\
@@ -212,6 +242,10 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
         logs.logical_id().unwrap_or_default(),
         program.readiness.timeout_seconds
     );
+    for (component, generation) in *logins {
+        // Another login is another text, so the hosts that use it are made anew.
+        settings.push_str(&format!("# Login at {component}: {generation}\n"));
+    }
     let mut set_up = include_str!("../aws_host/host/set-up.sh").to_owned();
     let mut files = Vec::new();
     let file = |path: &str, content: Content| HostFile { path: path.to_owned(), mode: 0o644, content };
@@ -232,6 +266,9 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
             }
             _ => {}
         }
+    }
+    if !layout.databases.is_empty() {
+        set_up.push_str(include_str!("../aws_host/host/rds-ca.sh"));
     }
     if let Some(release) = release {
         let Release { bucket, key, content, .. } = release;

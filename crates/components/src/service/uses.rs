@@ -61,7 +61,7 @@ pub(super) fn realise(valid: &ValidService, cx: &mut LocalContext<'_>) -> Vec<No
     let mut needs = Vec::new();
     for ValidUse { said, driver } in &valid.uses {
         let Some(way) = cx.database_way(&said.component).cloned() else { continue };
-        let ca = Text::hole(Atom::AuthorityFile);
+        let ca = way.authority();
         let parts = [
             ("url", url(&way, driver.as_deref())),
             ("host", way.host()),
@@ -85,7 +85,7 @@ fn url(way: &DatabaseWay, driver: Option<&str>) -> Text {
     let scheme = way.engine.scheme();
     let scheme = driver.map_or_else(|| scheme.to_owned(), |driver| format!("{scheme}+{driver}"));
     let literal = |text: &str| Text::literal(text);
-    let ca = Text::hole(Atom::AuthorityFile);
+    let ca = way.authority();
     let (before_ca, after_ca) = if way.engine.speaks_mysql() {
         ("?ssl_ca=", "&ssl_verify_identity=true")
     } else {

@@ -50,7 +50,9 @@ fn value(target: &LocalTarget, ports: &IndexMap<PortId, u16>, atom: &Atom) -> Re
             path(&Certificate::in_folder(home.certificate(node)).chain())
         }
         Atom::DatabaseFile(node, DatabaseFile::Key) => path(&Certificate::in_folder(home.certificate(node)).key()),
-        Atom::AuthorityFile => path(&authority::certificate_file(&target.setup.folders)),
+        Atom::AuthorityFile | Atom::DatabaseFile(_, DatabaseFile::Authority) => {
+            path(&authority::certificate_file(&target.setup.folders))
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Where everything is on a host. One service a host.
 
+use crate::aws_context::DatabaseInAws;
+use crate::aws_host;
 use model::process_graph::{FileSpec, NodeSpec, PortWish, ProcessGraph};
-use model::text::{Part, TemplateValue};
+use model::text::{DatabaseFile, Part, TemplateValue};
 use model::{Atom, ComponentName, NodeId, PortId, Text};
 use std::collections::BTreeSet;
 
@@ -19,20 +21,26 @@ pub(super) struct Layout<'a> {
     pub(super) component: &'a ComponentName,
     /// The files that have secrets in them.
     pub(super) sealed: BTreeSet<NodeId>,
+    /// The databases that it uses; there is a way to them.
+    pub(super) databases: Vec<DatabaseInAws>,
 }
 
-/// Whether it is known only when the secrets are made: they themselves, and the public halves of key pairs.
+/// Whether it is known only when what is kept is made: secrets, the public halves of key pairs, addresses of databases.
 fn is_kept(atom: &Atom) -> bool {
-    matches!(atom, Atom::Secret(..))
+    matches!(atom, Atom::Secret(..) | Atom::DatabaseHost(_))
 }
 
-/// Whether a text is known only when the secrets are made.
+/// Whether a text is known only when what is kept is made.
 pub(super) fn is_sealed(text: &Text) -> bool {
     text.atoms().any(is_kept)
 }
 
 impl<'a> Layout<'a> {
-    pub(super) fn new(processes: &'a ProcessGraph, component: &'a ComponentName) -> Self {
+    pub(super) fn new(
+        processes: &'a ProcessGraph,
+        component: &'a ComponentName,
+        databases: Vec<DatabaseInAws>,
+    ) -> Self {
         let is_sealed = |file: &FileSpec| {
             file.context.values().any(|value| value.atoms().into_iter().any(is_kept))
                 || template::usage(&file.template_name, &file.template).derives_keys
@@ -41,11 +49,14 @@ impl<'a> Layout<'a> {
             NodeSpec::File(file) if node.component == *component && is_sealed(file) => Some(id.clone()),
             _ => None,
         });
-        Self { processes, component, sealed: sealed.collect() }
+        Self { processes, component, sealed: sealed.collect(), databases }
     }
 
     /// The number of a port: the one that was wished for, since nothing else runs on the host.
     pub(super) fn port(&self, id: &PortId) -> u16 {
+        if let Some(database) = self.databases.iter().find(|database| database.port_id == *id) {
+            return database.port;
+        }
         match self.processes.ports.get(id).map(|request| request.wish) {
             Some(PortWish::Exactly(port) | PortWish::Preferably(port)) => port,
             Some(PortWish::Any) | None => USUAL_PORT,
@@ -63,6 +74,16 @@ impl<'a> Layout<'a> {
 
     /// Whether something belongs to another component, which runs on another host.
     pub(super) fn is_elsewhere(&self, atom: &Atom) -> bool {
+        let is_used = self.databases.iter().any(|database| match atom {
+            Atom::Port(port) => database.port_id == *port,
+            Atom::DatabaseHost(server) | Atom::DatabaseFile(server, DatabaseFile::Authority) => {
+                database.server == *server
+            }
+            _ => false,
+        });
+        if is_used {
+            return false;
+        }
         let owner = match atom {
             Atom::Port(port) => self.processes.ports.get(port).map(|request| &request.component),
             Atom::File(node)
@@ -89,6 +110,7 @@ impl<'a> Layout<'a> {
             // Load balancers come from outside; the group of the host decides who reaches the port.
             Atom::Loopback => "0.0.0.0".to_owned(),
             Atom::AuthorityFile => "/etc/ssl/certs/ca-certificates.crt".to_owned(),
+            Atom::DatabaseFile(_, DatabaseFile::Authority) => aws_host::DATABASE_AUTHORITIES.to_owned(),
             Atom::Secret(..) | Atom::DatabaseHost(_) | Atom::DatabaseProgram(..) | Atom::DatabaseFile(..) => {
                 return None;
             }
