@@ -8,11 +8,13 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool
 
 from .settings import SettingsError
 
 # Seconds. Whoever waits for a page has gone after ten.
-CONNECT, STATEMENT, POOL_WAIT = 3, 8, 4
+CONNECT, STATEMENT, POOL_WAIT = 3, 5, 4
+HEALTH = 2
 
 # What the database, or the way to it, does to us; mistakes of our own are other errors.
 TROUBLE = (DBAPIError, PoolTimeout)
@@ -22,7 +24,7 @@ class Unavailable(Exception):
     """The database does not answer, or does not answer as it should. Says nothing about how it is reached."""
 
 
-def engine_for(url_text, pool_size):
+def engine_for(url_text, connect=CONNECT, statement=STATEMENT, **pool):
     """An engine for a URL; refuses one without a checked certificate.
 
     `mysql://` and `postgresql://` get the drivers that are installed here. The URL says where the certificates
@@ -35,29 +37,18 @@ def engine_for(url_text, pool_size):
         raise SettingsError("DATABASE_URL is no URL of a database") from None
     family = url.get_backend_name()
     if family in ("mysql", "mariadb"):
-        url, arguments = _mysql(url)
+        url, arguments = _mysql(url, connect, statement)
     elif family == "postgresql":
-        url, arguments = _postgres(url)
+        url, arguments = _postgres(url, connect, statement)
     else:
         raise SettingsError(f"DATABASE_URL: no driver for {family}; mysql and postgresql have one")
-    engine = create_engine(
-        url,
-        connect_args=arguments,
-        # Ask before use whether a connection still lives, and keep none for longer than middle boxes do: the
-        # server may be restarted at any time, and the next request must not see it.
-        pool_pre_ping=True,
-        pool_recycle=280,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_WAIT,
-        hide_parameters=True,
-    )
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **pool)
     if family != "postgresql":
         event.listen(engine, "connect", _prepare_mysql)
     return engine
 
 
-def _mysql(url):
+def _mysql(url, connect, statement):
     """The driver forgets the authority when it is told `ssl_verify_identity` in a URL, so it gets a whole TLS context."""
     authority = url.query.get("ssl_ca")
     if not authority:
@@ -69,16 +60,16 @@ def _mysql(url):
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     tls = [name for name in url.query if name.startswith("ssl_")]
     url = url.difference_update_query(tls).set(drivername="mysql+pymysql")
-    limits = {"connect_timeout": CONNECT, "read_timeout": STATEMENT, "write_timeout": STATEMENT}
+    limits = {"connect_timeout": connect, "read_timeout": statement, "write_timeout": statement}
     return url, {"ssl": context, "charset": "utf8mb4", **limits}
 
 
-def _postgres(url):
+def _postgres(url, connect, statement):
     if url.query.get("sslmode") != "verify-full" or not url.query.get("sslrootcert"):
         raise SettingsError("DATABASE_URL must say sslmode=verify-full and sslrootcert=PATH")
-    limit = f"-c statement_timeout={STATEMENT * 1000} -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"
-    alive = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
-    arguments = {"connect_timeout": CONNECT, "options": limit, "application_name": "harbourlog", **alive}
+    limit = f"-c statement_timeout={statement * 1000} -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"
+    alive = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": statement * 2000}
+    arguments = {"connect_timeout": connect, "options": limit, "application_name": "harbourlog", **alive}
     return url.set(drivername="postgresql+psycopg"), arguments
 
 
@@ -89,8 +80,19 @@ def _prepare_mysql(connection, _record):
 
 
 def prepare(app, settings):
-    """Gives the application its engine. No connection is made yet: the database may come up later."""
-    app.extensions["engine"] = engine_for(settings.database_url, settings.threads)
+    """Gives the application its engines. No connection is made yet: the database may come up later."""
+    app.extensions["engine"] = engine_for(
+        settings.database_url,
+        # Ask before use whether a connection still lives, and keep none for longer than middle boxes do: the
+        # server may be restarted at any time, and the next request must not see it.
+        pool_pre_ping=True,
+        pool_recycle=280,
+        pool_size=settings.threads,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT,
+    )
+    # Health is asked over a new connection each time, so that it also says whether one can still log in.
+    app.extensions["health"] = engine_for(settings.database_url, connect=HEALTH, statement=HEALTH, poolclass=NullPool)
 
 
 def engine():
@@ -134,7 +136,7 @@ def describe(problem):
 def ping():
     """`SELECT 1`, and whether the tables are there: None when all is well, otherwise what is wrong."""
     try:
-        with engine().connect() as connection:
+        with current_app.extensions["health"].connect() as connection:
             connection.execute(text("SELECT 1")).scalar_one()
             try:
                 connection.execute(text("SELECT id FROM calls WHERE id = 1")).scalar_one()
