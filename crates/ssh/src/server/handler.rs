@@ -24,9 +24,6 @@ pub(crate) struct ServerHandler {
     sessions: HashMap<ChannelId, ForwardTicket>,
 }
 
-/// The exit status of a shell that is not there, as restricted accounts use it.
-const REFUSED: u32 = 254;
-
 /// What a person reads who asks for a shell.
 fn explanation(account: &str, config: &ServerConfig) -> String {
     let ways: Vec<String> = config
@@ -81,14 +78,12 @@ impl ServerHandler {
         Ok(Auth::reject())
     }
 
-    /// Runs nothing. A client shows what comes over the channel only after a request that succeeds, so this one does: what
-    /// it gets is an explanation and a status that says failure.
+    /// Says no, and what there is instead, to clients that show it.
     fn explain(&mut self, channel: ChannelId, request: &str, session: &mut Session) -> Result<(), russh::Error> {
         self.refuse(request);
         let text = explanation(&self.link.account().unwrap_or_default(), &self.core.config());
-        session.channel_success(channel)?;
         session.extended_data(channel, 1, text.into_bytes())?;
-        session.exit_status_request(channel, REFUSED)?;
+        session.channel_failure(channel)?;
         session.eof(channel)?;
         session.close(channel)?;
         self.sessions.remove(&channel);

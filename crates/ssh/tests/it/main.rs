@@ -1,5 +1,7 @@
 //! The crate against itself and against OpenSSH.
 
 mod own_client;
+mod sshd;
 mod stock_client;
+mod stock_server;
 mod support;

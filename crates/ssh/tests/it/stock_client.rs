@@ -65,8 +65,7 @@ async fn has_no_shell_no_command_no_files_and_no_terminal() {
     for arguments in [&["alice@127.0.0.1", "id"][..], &["alice@127.0.0.1"]] {
         let result = output(scene.folder.ssh(&ssh, arguments)).await;
         assert!(!result.status.success(), "{arguments:?}: {}", words(&result));
-        assert!(words(&result).contains("no shell, no commands and no files"), "{arguments:?}: {}", words(&result));
-        assert!(words(&result).contains("ssh -N -L 5432:db:5432"), "{}", words(&result));
+        assert!(words(&result).contains("request failed on channel 0"), "{arguments:?}: {}", words(&result));
     }
     let result = output(scene.folder.ssh(&ssh, &["-tt", "alice@127.0.0.1"])).await;
     assert!(words(&result).contains("PTY allocation request failed"), "{}", words(&result));

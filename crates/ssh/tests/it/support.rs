@@ -210,7 +210,6 @@ impl Running {
         Self(command.spawn().unwrap())
     }
 
-    #[expect(dead_code, reason = "soon")]
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }
