@@ -42,6 +42,14 @@ impl Authority {
         self.0.pem()
     }
 
+    /// A certificate for names, and its key, both PEM.
+    pub(crate) fn pair(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// The settings of a server with a certificate for a name that ends in so many days (and a bit).
     pub(crate) fn server(&self, name: &str, days: i64) -> ServerConfig {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();

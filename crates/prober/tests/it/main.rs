@@ -7,6 +7,7 @@ mod garbage;
 mod http;
 mod order;
 mod restart;
+mod sql;
 mod ssh;
 mod tcp_and_files;
 mod tls;
