@@ -56,6 +56,11 @@ pub(crate) enum Verb {
     Status(DeploymentArguments),
     /// Show addresses and other results; secrets only with --reveal
     Outputs(OutputsArguments),
+    /// Open a database's own client, logged in and encrypted
+    Connect(ConnectArguments),
+    /// Hold a way to something private open, or look at the tunnels that are kept open
+    #[command(subcommand)]
+    Tunnel(TunnelVerb),
     /// Show what the programs of a deployment print
     Logs(LogsArguments),
     /// Show what was done to a deployment, from its journal
@@ -299,6 +304,54 @@ pub(crate) struct VerifyArguments {
     /// Ask at this address instead of the one that DNS knows, for an environment in an account
     #[arg(long, value_name = "HOST[:HTTPS[:HTTP]]")]
     pub(crate) connect_to: Option<ConnectTo>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArguments {
+    /// The database, as its component is named; may be left out when there is only one
+    #[arg(value_name = "DATABASE")]
+    pub(crate) component: Option<String>,
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// Log in as this person or component [default: you, or the only person it can be]
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// Which of its databases, when there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    /// Show what other programs need to connect, instead of connecting
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Arguments for the client
+    #[arg(last = true, value_name = "CLIENT ARGUMENTS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Ways to something private.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TunnelVerb {
+    /// Hold a port of this machine open as a way to a database or service, until Ctrl-C
+    Open(TunnelOpenArguments),
+    /// Show how the tunnels are that a deployment keeps open
+    Status(DeploymentArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TunnelOpenArguments {
+    /// The database or service, as its component is named
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// The port of this machine [default: any free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Log in at the bastion as this person [default: you, or the only person it can be]
+    #[arg(long = "as", value_name = "PERSON")]
+    pub(crate) person: Option<String>,
+    /// The private key to log in with [default: those of the SSH agent, then ~/.ssh/id_*]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -44,6 +44,8 @@ pub(crate) enum CommandError {
         /// What to type instead.
         help: Option<String>,
     },
+    /// A client that was opened ended so; it has said why.
+    Client(u8),
     /// The reader of our output went away.
     BrokenPipe,
 }
@@ -64,6 +66,8 @@ impl CommandError {
             Self::RolledBack(..) => ExitCode::RolledBack,
             Self::Stuck(..) => ExitCode::NeedsPerson,
             Self::VerifyFailed => ExitCode::VerifyFailed,
+            // Its own code is what scripts see; this stands for it where only ours are known.
+            Self::Client(_) => ExitCode::NeedsPerson,
             Self::Interrupted => ExitCode::Interrupted,
             Self::BrokenPipe => ExitCode::Ok,
             Self::Preflight(fault) => preflight_code(fault),

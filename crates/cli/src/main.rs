@@ -33,13 +33,14 @@ fn main() -> std::process::ExitCode {
         }
     };
     let code = match run(command_line) {
-        Ok(()) => ExitCode::Ok,
+        Ok(()) => ExitCode::Ok as u8,
+        Err((CommandError::Client(code), _)) => code,
         Err((error, console)) => {
             views::error::print(&error, &console);
-            error.exit_code()
+            error.exit_code() as u8
         }
     };
-    std::process::ExitCode::from(code as u8)
+    std::process::ExitCode::from(code)
 }
 
 fn run(command_line: CommandLine) -> Result<(), (CommandError, Console)> {
@@ -76,6 +77,8 @@ fn dispatch(verb: Verb, surroundings: &Surroundings, console: &Console) -> Resul
         Verb::Verify(arguments) => verbs::verify::run(&arguments, surroundings, console),
         Verb::Status(arguments) => verbs::status::run(&arguments, surroundings, console),
         Verb::Outputs(arguments) => verbs::outputs::run(&arguments, surroundings, console),
+        Verb::Connect(arguments) => verbs::connect::run(&arguments, surroundings, console),
+        Verb::Tunnel(verb) => verbs::tunnel::run(&verb, surroundings, console),
         Verb::Logs(arguments) => verbs::logs::run(&arguments, surroundings, console),
         Verb::Events(arguments) => verbs::events::run(&arguments, surroundings, console),
         Verb::Secret(verb) => verbs::secret::run(&verb, surroundings, console),

@@ -37,6 +37,6 @@ pub use removal::{Leftovers, Removal};
 pub use secrets::{given_secret, random};
 pub use source::{folder_digest, release};
 pub use status::{FilledOutput, LogFile, OutputValue, Status, SupervisorFacts};
-pub use supervisor::{EdgeState, Phase, ProgramStatus, SupervisorCommand, supervise};
+pub use supervisor::{EdgeState, Phase, ProgramStatus, SshServerState, SupervisorCommand, TunnelReport, supervise};
 pub use target::{LocalTarget, Setup};
 pub use variables::Variables;

@@ -2,7 +2,7 @@
 
 use crate::folders::Home;
 use crate::supervisor::record;
-use crate::supervisor::{EdgeState, ProgramStatus};
+use crate::supervisor::{EdgeState, ProgramStatus, SshServerState, TunnelReport};
 use crate::target::LocalTarget;
 use indexmap::IndexMap;
 use model::process_graph::{NodeSpec, ProcessGraph};
@@ -12,7 +12,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// How a deployment is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Status {
     /// Its supervisor; none when none runs, and then nothing else does.
     pub supervisor: Option<SupervisorFacts>,
@@ -20,6 +20,10 @@ pub struct Status {
     pub programs: IndexMap<NodeId, ProgramStatus>,
     /// Its edges.
     pub edges: IndexMap<NodeId, EdgeState>,
+    /// Its SSH servers.
+    pub ssh_servers: IndexMap<NodeId, SshServerState>,
+    /// Its tunnels.
+    pub tunnels: IndexMap<NodeId, TunnelReport>,
 }
 
 /// What there is to know about a supervisor.
@@ -75,7 +79,7 @@ impl LocalTarget {
     /// When the supervisor cannot be asked.
     pub async fn status(&self) -> Result<Status, Fault> {
         let Some(status) = self.client.status(true).await? else {
-            return Ok(Status { supervisor: None, programs: IndexMap::new(), edges: IndexMap::new() });
+            return Ok(Status::default());
         };
         let supervisor = SupervisorFacts {
             pid: status.pid,
@@ -83,7 +87,13 @@ impl LocalTarget {
             uptime_seconds: status.uptime_seconds,
             memory_bytes: status.memory_bytes.unwrap_or_default(),
         };
-        Ok(Status { supervisor: Some(supervisor), programs: status.programs, edges: status.edges })
+        Ok(Status {
+            supervisor: Some(supervisor),
+            programs: status.programs,
+            edges: status.edges,
+            ssh_servers: status.ssh_servers,
+            tunnels: status.tunnels,
+        })
     }
 
     /// The log files of one component, or of all.

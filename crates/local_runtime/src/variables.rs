@@ -56,7 +56,8 @@ impl Variables {
     }
 
     /// The executable files of a name, in the order of `PATH`.
-    pub(crate) fn find_programs(&self, name: &str) -> Vec<PathBuf> {
+    #[must_use]
+    pub fn find_programs(&self, name: &str) -> Vec<PathBuf> {
         let Some(path) = self.get("PATH") else { return Vec::new() };
         std::env::split_paths(path)
             .filter(|folder| folder.is_absolute())

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod connect;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod drift;
@@ -17,6 +18,7 @@ pub(crate) mod reference;
 pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod supervise;
+pub(crate) mod tunnel;
 pub(crate) mod unlock;
 pub(crate) mod up;
 pub(crate) mod verify;

@@ -9,6 +9,7 @@ use crate::deployment::{Existing, all, block_on, find_existing};
 use crate::surroundings::Surroundings;
 use crate::views::style::{BAD, CAUTION, DIM, GOOD, duration, paint};
 use crate::views::table::columns;
+use crate::views::ways;
 use engine::Journal;
 use indexmap::IndexMap;
 use local_runtime::{DatabaseFacts, Phase, ProgramStatus, Status};
@@ -75,7 +76,8 @@ fn is_healthy(existing: &Existing, status: &Status) -> bool {
         .record
         .as_ref()
         .map_or(0, |record| record.graph.nodes.values().filter(|node| node.spec.is_running_part()).count());
-    existing.record.is_some() && programs_ready && status.programs.len() + status.edges.len() == expected
+    let there = status.programs.len() + status.edges.len() + status.ssh_servers.len() + status.tunnels.len();
+    existing.record.is_some() && programs_ready && there == expected
 }
 
 fn document(existing: &Existing, status: &Status) -> Result<Value, CommandError> {
@@ -119,7 +121,9 @@ fn show(existing: &Existing, status: &Status, console: &Console) -> Result<(), C
     }
     let programs = status.programs.iter().map(|(node, program)| program_row(node.as_str(), program));
     let edges = status.edges.iter().map(|(node, edge)| edge_row(node.as_str(), edge));
-    let rows: Vec<Vec<String>> = programs.chain(edges).collect();
+    let servers = status.ssh_servers.iter().map(|(node, server)| ways::server_row(node.as_str(), server));
+    let tunnels = status.tunnels.iter().map(|(node, tunnel)| ways::tunnel_row(node.as_str(), tunnel));
+    let rows: Vec<Vec<String>> = programs.chain(edges).chain(servers).chain(tunnels).collect();
     if !rows.is_empty() {
         console
             .text(&columns(&["  part", "state", "ports", "pid", "up for", "restarts", "memory", "last end"], rows))?;
@@ -150,6 +154,11 @@ fn show(existing: &Existing, status: &Status, console: &Console) -> Result<(), C
         console.line(&paint(CAUTION, format!("  run {run} was cut off; type `landfall up` to go on")))?;
     } else if !healthy {
         console.line(&paint(CAUTION, "  type `landfall up` to mend it"))?;
+    }
+    for (node, tunnel) in &status.tunnels {
+        if let Some(line) = ways::tunnel_trouble(tunnel) {
+            console.line(&paint(CAUTION, format!("  {node}: {line}")))?;
+        }
     }
     Ok(())
 }

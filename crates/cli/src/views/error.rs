@@ -54,6 +54,7 @@ fn text(error: &CommandError) -> Option<String> {
         | CommandError::NotProved
         | CommandError::Strict
         | CommandError::Drifted
+        | CommandError::Client(_)
         | CommandError::BrokenPipe => None,
     }
 }
@@ -109,6 +110,7 @@ fn document(error: &CommandError) -> Option<Value> {
         | CommandError::NotProved
         | CommandError::Strict
         | CommandError::Drifted
+        | CommandError::Client(_)
         | CommandError::BrokenPipe => return None,
     };
     Some(json!({ "version": 1, "event": "error", "exit_code": error.exit_code() as u8, "error": body }))

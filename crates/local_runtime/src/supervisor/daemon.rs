@@ -9,8 +9,10 @@ use crate::supervisor::databases;
 use crate::supervisor::edges::Edges;
 use crate::supervisor::guard::Guard;
 use crate::supervisor::program::Program;
-use crate::supervisor::protocol::{Ask, PROTOCOL, Phase, ProgramOrder, Reply, Request, SupervisorStatus};
+use crate::supervisor::protocol::{Ask, PROTOCOL, Phase, ProgramOrder, Reply, Request, SupervisorStatus, TunnelOrder};
 use crate::supervisor::record::{self, Record};
+use crate::supervisor::ssh_servers::SshServers;
+use crate::supervisor::tunnels::{self, Tunnels};
 use indexmap::IndexMap;
 use model::{Fault, FaultKind, NodeId};
 use nix::sys::signal::Signal;
@@ -103,6 +105,8 @@ async fn run(home: Home, lock: &File, edge_runtime: Handle) -> Result<(), Fault>
     let daemon = Arc::new(Daemon {
         record,
         programs: Mutex::new(IndexMap::new()),
+        ssh_servers: Mutex::new(SshServers::new(edge_runtime.clone())),
+        tunnels: Mutex::new(Tunnels::new(edge_runtime.clone())),
         edges: Mutex::new(Edges::new(edge_runtime)),
         ending: CancellationToken::new(),
         born: Instant::now(),
@@ -219,6 +223,8 @@ struct Daemon {
     /// In the order in which they were first started.
     programs: Mutex<IndexMap<NodeId, Program>>,
     edges: Mutex<Edges>,
+    ssh_servers: Mutex<SshServers>,
+    tunnels: Mutex<Tunnels>,
     ending: CancellationToken,
     born: Instant,
 }
@@ -257,6 +263,8 @@ impl Daemon {
             Ask::Status { memory } => return Reply::Status(self.status(memory).await),
             Ask::Start(order) => self.start(*order, writer).await,
             Ask::StartEdge(order) => self.edges.lock().await.start(*order).await,
+            Ask::StartSshServer(order) => self.ssh_servers.lock().await.start(*order).await,
+            Ask::StartTunnel(order) => self.start_tunnel(*order, writer).await,
             Ask::Stop(node) => self.stop(&node).await,
             Ask::Kill(node) => self.kill(&node).await,
             Ask::Shutdown => {
@@ -337,6 +345,26 @@ impl Daemon {
         }
     }
 
+    /// Opens a tunnel and waits for what becomes of it. Others are served meanwhile.
+    async fn start_tunnel(&self, order: TunnelOrder, writer: &mut OwnedWriteHalf) -> Result<String, Fault> {
+        let node = order.node.clone();
+        let watched = self.tunnels.lock().await.start(order).await?;
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let progress = move |words| {
+            // A command that is gone no longer listens; the tunnel goes on.
+            let _ = told.send(words);
+        };
+        let mut settled = std::pin::pin!(tunnels::settle(&node, watched, &progress));
+        loop {
+            tokio::select! {
+                outcome = &mut settled => return outcome,
+                Some(words) = heard.recv() => {
+                    let _ = send(writer, &Reply::Progress(words)).await;
+                }
+            }
+        }
+    }
+
     async fn stop(&self, node: &NodeId) -> Result<String, Fault> {
         let program = self.programs.lock().await.shift_remove(node);
         if let Some(mut program) = program {
@@ -344,12 +372,17 @@ impl Daemon {
             program.join().await;
             return Ok("stopped".to_owned());
         }
-        let stopped = self.edges.lock().await.stop(node).await?;
+        let stopped = self.edges.lock().await.stop(node).await?
+            || self.tunnels.lock().await.stop(node).await?
+            || self.ssh_servers.lock().await.stop(node).await?;
         Ok(if stopped { "stopped" } else { "did not run" }.to_owned())
     }
 
     async fn kill(&self, node: &NodeId) -> Result<String, Fault> {
         let operation = format!("killing {node}");
+        if let Some(cut) = self.tunnels.lock().await.cut(node) {
+            return cut;
+        }
         let state = self.programs.lock().await.get(node).map(|program| program.state.clone());
         let not_running = || Fault::new(FaultKind::Permanent, &operation, "it does not run");
         let mut state = state.ok_or_else(not_running)?;
@@ -380,13 +413,17 @@ impl Daemon {
             memory_bytes: memory.then(|| processes::memory(pid)),
             programs,
             edges: self.edges.lock().await.status(),
+            ssh_servers: self.ssh_servers.lock().await.status(),
+            tunnels: self.tunnels.lock().await.status(),
         }
     }
 
-    /// Edges first, so that nobody is cut off in the middle of an answer; then programs, the last
+    /// Edges first, so that nobody is cut off in the middle of an answer, and the ways in by SSH; then programs, the last
     /// started first.
     async fn stop_everything(&self) {
         self.edges.lock().await.stop_all().await;
+        self.tunnels.lock().await.stop_all().await;
+        self.ssh_servers.lock().await.stop_all().await;
         let mut programs = self.programs.lock().await;
         while let Some((_, mut program)) = programs.pop() {
             program.ask_to_stop();

@@ -12,7 +12,10 @@ mod program;
 pub(crate) mod protocol;
 mod readiness;
 pub(crate) mod record;
+mod ssh_servers;
+mod tunnel_health;
+mod tunnels;
 
 pub use client::SupervisorCommand;
 pub use daemon::supervise;
-pub use protocol::{EdgeState, Phase, ProgramStatus};
+pub use protocol::{EdgeState, Phase, ProgramStatus, SshServerState, TunnelReport};

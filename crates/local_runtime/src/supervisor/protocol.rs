@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// The version of this language. `Status` and `Shutdown` never change their form, so that a newer
 /// command can at least end an older supervisor.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// A line from a command.
 #[derive(Serialize, Deserialize)]
@@ -26,9 +26,13 @@ pub(crate) enum Ask {
     Start(Box<ProgramOrder>),
     /// Run this edge; answered when it listens.
     StartEdge(Box<EdgeOrder>),
-    /// Stop a program or an edge and forget it.
+    /// Run this SSH server; answered when it listens.
+    StartSshServer(Box<SshServerOrder>),
+    /// Keep this tunnel open; answered when it works, waits for somebody else, or has tried for a while.
+    StartTunnel(Box<TunnelOrder>),
+    /// Stop a program, an edge, an SSH server or a tunnel and forget it.
     Stop(NodeId),
-    /// Kill a program's processes; answered when they are dead.
+    /// Kill a program's processes, or cut a tunnel's connection; answered when that is done.
     Kill(NodeId),
     /// How is everything?
     Status {
@@ -122,6 +126,79 @@ pub(crate) struct EdgeOrder {
     pub(crate) authority: PathBuf,
 }
 
+/// An SSH server with all holes filled. Holds its host key: never printed, never on disk.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SshServerOrder {
+    pub(crate) node: NodeId,
+    pub(crate) component: ComponentName,
+    pub(crate) revision: Digest,
+    pub(crate) port: u16,
+    pub(crate) host_key: String,
+    pub(crate) accounts: IndexMap<String, AccountOrder>,
+    pub(crate) sources: Vec<String>,
+    pub(crate) log: PathBuf,
+}
+
+/// Somebody who may log in.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct AccountOrder {
+    pub(crate) keys: Vec<String>,
+    pub(crate) forwards: Vec<ForwardOrder>,
+    pub(crate) listens: Vec<u16>,
+}
+
+/// Something that connections may be forwarded to.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ForwardOrder {
+    pub(crate) name: String,
+    pub(crate) said_port: Option<u16>,
+    pub(crate) port: u16,
+}
+
+/// A tunnel with all holes filled. Holds its key and a password: never printed, never on disk.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct TunnelOrder {
+    pub(crate) node: NodeId,
+    pub(crate) component: ComponentName,
+    pub(crate) revision: Digest,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) host_key: String,
+    pub(crate) key: String,
+    pub(crate) way: WayOrder,
+    pub(crate) health: Option<HealthOrder>,
+    pub(crate) keep_alive_seconds: u32,
+    pub(crate) log: PathBuf,
+}
+
+/// Which way a tunnel leads.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WayOrder {
+    /// From the port `listen` over there to `target` here.
+    Reverse { listen: u16, target: u16 },
+    /// From the port `listen` here to a host and port over there.
+    Forward { listen: u16, host: String, port: u16 },
+}
+
+/// The query through a tunnel.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct HealthOrder {
+    /// The port of this machine where the far end comes out, when it does.
+    pub(crate) far_end: Option<u16>,
+    /// The port of this machine on which the database itself listens.
+    pub(crate) target: u16,
+    pub(crate) engine: Engine,
+    pub(crate) server_name: Option<String>,
+    pub(crate) database: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    /// The certificate of the authority, PEM.
+    pub(crate) authority: String,
+    pub(crate) interval_seconds: u32,
+}
+
 /// How everything is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SupervisorStatus {
@@ -132,6 +209,36 @@ pub(crate) struct SupervisorStatus {
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) programs: IndexMap<NodeId, ProgramStatus>,
     pub(crate) edges: IndexMap<NodeId, EdgeState>,
+    #[serde(default)]
+    pub(crate) ssh_servers: IndexMap<NodeId, SshServerState>,
+    #[serde(default)]
+    pub(crate) tunnels: IndexMap<NodeId, TunnelReport>,
+}
+
+/// How an SSH server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshServerState {
+    /// Its component.
+    pub component: ComponentName,
+    /// What it tells about itself.
+    pub status: ssh::ServerStatus,
+}
+
+/// How a tunnel is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TunnelReport {
+    /// Its component.
+    pub component: ComponentName,
+    /// The server that it dials, as `host:port`.
+    pub server: String,
+    /// Whether the other side listens.
+    pub is_reverse: bool,
+    /// The port that listens: over there for a reverse tunnel, here for a forward one.
+    pub listens: u16,
+    /// Whether a query is sent through it.
+    pub is_asked: bool,
+    /// What it tells about itself.
+    pub status: ssh::TunnelStatus,
 }
 
 /// How a program is.

@@ -4,6 +4,7 @@ mod fill;
 mod observe;
 mod perform;
 mod preflight;
+mod private_access;
 
 use crate::Variables;
 use crate::disk;
@@ -15,7 +16,7 @@ use crate::secrets::Secrets;
 use crate::supervisor::SupervisorCommand;
 use crate::supervisor::client::Client;
 use crate::supervisor::protocol::Ask;
-use engine::ports::{FileFacts, Job, Observed, Running, Target};
+use engine::ports::{FileFacts, Job, Observed, Running, Target, TunnelFacts};
 use indexmap::IndexMap;
 use model::event::Outcome;
 use model::plan::DeploymentPlan;
@@ -155,6 +156,10 @@ impl Running for LocalTarget {
             mode: facts.permissions().mode() & 0o7777,
             owned_by_us: facts.uid() == nix::unistd::geteuid().as_raw(),
         })
+    }
+
+    async fn tunnel(&self, tunnel: &NodeId) -> Result<TunnelFacts, Fault> {
+        private_access::facts(self, tunnel).await
     }
 
     async fn kill(&self, program: &NodeId) -> Result<(), Fault> {

@@ -9,8 +9,10 @@ use crate::python;
 use crate::source;
 use crate::supervisor::protocol::{Phase, ProgramStatus, SupervisorStatus};
 use crate::target::LocalTarget;
+use crate::target::private_access;
 use engine::ports::{Condition, Observed};
 use indexmap::IndexMap;
+use model::private_access::{TunnelSpec, TunnelWay};
 use model::process_graph::{NodeSpec, RestartPolicy};
 use model::run_state::Made;
 use model::{Fault, NodeId, PortId};
@@ -88,7 +90,17 @@ fn wrong(
             },
         },
         NodeSpec::DatabaseServer(spec) => database::wrong(target, node, &was.node.component, spec)?,
-        NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => None,
+        NodeSpec::SshServer(_) => match status {
+            None => Some("no supervisor runs".to_owned()),
+            Some(status) if !status.ssh_servers.contains_key(node) => Some("not listening".to_owned()),
+            Some(_) => None,
+        },
+        NodeSpec::Tunnel(_) => match status.map(|status| status.tunnels.get(node)) {
+            None => Some("no supervisor runs".to_owned()),
+            Some(None) => Some("not running".to_owned()),
+            Some(Some(tunnel)) => private_access::trouble(tunnel),
+        },
+        NodeSpec::DatabaseContent(_) => None,
         NodeSpec::Edge(spec) => {
             let authority = disk::read(&authority::certificate_file(&target.setup.folders))?;
             let authority = authority.and_then(|bytes| String::from_utf8(bytes).ok());
@@ -138,6 +150,14 @@ fn lost_ports(
             NodeSpec::Edge(spec) if status.is_none_or(|status| !status.edges.contains_key(node)) => {
                 silent.insert(&spec.https);
                 silent.extend(&spec.redirect);
+            }
+            NodeSpec::SshServer(spec) if status.is_none_or(|status| !status.ssh_servers.contains_key(node)) => {
+                silent.insert(&spec.port);
+            }
+            NodeSpec::Tunnel(TunnelSpec { way: TunnelWay::Forward { listen, .. }, .. })
+                if status.is_none_or(|status| !status.tunnels.contains_key(node)) =>
+            {
+                silent.insert(listen);
             }
             _ => {}
         }

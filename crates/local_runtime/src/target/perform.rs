@@ -12,6 +12,7 @@ use crate::source;
 use crate::supervisor::protocol::{Ask, EdgeOrder, ProgramOrder, ReadyWhen, ServedDatabase};
 use crate::target::LocalTarget;
 use crate::target::fill::{data_folder, fill, number};
+use crate::target::private_access;
 use engine::ports::Job;
 use indexmap::IndexMap;
 use model::event::Outcome;
@@ -46,13 +47,15 @@ pub(super) async fn perform(target: &LocalTarget, job: Job<'_>) -> Result<Outcom
         NodeSpec::Program(spec) => program(target, job, spec).await,
         NodeSpec::Edge(spec) => edge(target, job, spec).await,
         NodeSpec::DatabaseServer(spec) => database::ensure(target, job, spec).await,
-        NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {
+        NodeSpec::SshServer(spec) => private_access::ssh_server(target, job, spec).await,
+        NodeSpec::Tunnel(spec) => private_access::tunnel(target, job, spec).await,
+        NodeSpec::DatabaseContent(_) => {
             Err(Fault::new(FaultKind::Bug, format!("making {node}"), "this machine cannot make it yet"))
         }
     }
 }
 
-fn outcome(summary: impl Into<String>, evidence: Option<Digest>) -> Outcome {
+pub(super) fn outcome(summary: impl Into<String>, evidence: Option<Digest>) -> Outcome {
     Outcome { summary: summary.into(), evidence }
 }
 
@@ -205,20 +208,20 @@ async fn edge(target: &LocalTarget, job: Job<'_>, spec: &EdgeSpec) -> Result<Out
 
 /// What is run already with the same revision stays; a repair always starts anew, since what it
 /// repairs may be the very thing that the description does not show.
-fn revision(job: Job<'_>, order: &impl serde::Serialize) -> Digest {
+pub(super) fn revision(job: Job<'_>, order: &impl serde::Serialize) -> Digest {
     let repair = (job.step.action == Action::Repair).then_some(job.token);
     Digest::of(&(&job.step.digest, order, repair))
 }
 
 /// Processes of a killed supervisor may hold ports that we are about to look at.
-async fn end_survivors_of_dead_supervisor(target: &LocalTarget) -> Result<(), Fault> {
+pub(super) async fn end_survivors_of_dead_supervisor(target: &LocalTarget) -> Result<(), Fault> {
     if target.client.status(false).await?.is_none() && crate::supervisor::record::supervisor(&target.home).is_none() {
         crate::supervisor::record::end_survivors(&target.home);
     }
     Ok(())
 }
 
-fn vanished(node: &NodeId) -> Fault {
+pub(super) fn vanished(node: &NodeId) -> Fault {
     Fault::new(FaultKind::Transient, format!("starting {node}"), "the supervisor ended meanwhile")
         .help("run `landfall up` again")
 }
@@ -241,7 +244,8 @@ async fn delete(target: &LocalTarget, node: &NodeId, made: &Node) -> Result<Outc
             disk::remove_with_empty_parents(&home.certificate(node), home.root())?;
         }
         NodeSpec::DatabaseServer(_) => database::remove(target, node)?,
-        NodeSpec::DatabaseContent(_) | NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => {}
+        NodeSpec::SshServer(_) | NodeSpec::Tunnel(_) => stop(target, node).await?,
+        NodeSpec::DatabaseContent(_) => {}
     }
     Ok(outcome("removed", None))
 }

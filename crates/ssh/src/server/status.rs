@@ -1,10 +1,10 @@
 //! How a server is, for people and programs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// How a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStatus {
     /// Where it listens; none while it stops.
     pub listening: Option<SocketAddr>,
@@ -21,7 +21,7 @@ pub struct ServerStatus {
 }
 
 /// One connection that is logged in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionStatus {
     /// Whose.
     pub account: String,

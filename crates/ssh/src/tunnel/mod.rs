@@ -11,6 +11,7 @@ pub use config::{Pauses, TunnelConfig, Way};
 pub use health::{Health, HealthFailure, HealthPath};
 pub use status::{TunnelError, TunnelState, TunnelStatus};
 
+use crate::client::Connection;
 use crate::error::SshError;
 use crate::forward::{Counting, listen_locally};
 use run::Run;
@@ -26,6 +27,7 @@ pub struct Tunnel {
     status: Arc<watch::Sender<TunnelStatus>>,
     counting: Arc<Counting>,
     listener: Option<Arc<TcpListener>>,
+    connection: watch::Receiver<Option<Arc<Connection>>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -83,6 +85,16 @@ impl Tunnel {
         self.status.subscribe()
     }
 
+    /// Cuts the connection without a goodbye, as a broken network would; it is dialled again. Returns whether one was open.
+    #[must_use]
+    pub fn cut(&self) -> bool {
+        let open = self.connection.borrow();
+        if let Some(connection) = &*open {
+            connection.abort();
+        }
+        open.is_some()
+    }
+
     /// Ends it: says goodbye to the server, which lets go of its port.
     pub async fn stop(mut self) {
         self.halt().await;
@@ -104,8 +116,9 @@ impl Tunnel {
             listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(|address| address.port());
         status.send_modify(|status| status.local_port = local_port);
         let run = Run::new(config.clone(), Arc::clone(&status), Arc::clone(&counting), listener.clone(), stop.clone());
+        let connection = run.connection();
         let task = tokio::spawn(run.run());
-        Self { config, status, counting, listener, stop, task }
+        Self { config, status, counting, listener, connection, stop, task }
     }
 }
 

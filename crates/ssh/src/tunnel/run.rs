@@ -50,6 +50,11 @@ impl Run {
         Self { config, status, counting, listener, connection: watch::Sender::new(None), stop, cut_at: None }
     }
 
+    /// The connection, while one is open.
+    pub(super) fn connection(&self) -> watch::Receiver<Option<Arc<Connection>>> {
+        self.connection.subscribe()
+    }
+
     pub(super) async fn run(mut self) {
         let stop = self.stop.clone();
         let near_end = self.near_end();

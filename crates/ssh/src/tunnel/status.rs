@@ -2,7 +2,7 @@
 
 use crate::forward::ForwardCounters;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 const KEPT: usize = 32;
 
 /// What a tunnel is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum TunnelState {
     /// The first attempt is on its way.
@@ -89,7 +89,7 @@ impl fmt::Display for TunnelState {
 }
 
 /// How a tunnel is and was.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TunnelStatus {
     /// What it is doing.
     #[serde(flatten)]
@@ -119,7 +119,7 @@ pub struct TunnelStatus {
 }
 
 /// Something that went wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TunnelError {
     /// When.
     pub at: Timestamp,
