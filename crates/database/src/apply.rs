@@ -1,0 +1,186 @@
+//! Makes the changes.
+
+use crate::change::{Change, Form, Place, Step};
+use crate::check::{Passwords, password};
+use crate::error::{Error, Result};
+use crate::load;
+use crate::mysql::sessions_question;
+use crate::quote;
+use crate::server::Server;
+use crate::verifier::{self, CachingSha2, Native, Scram};
+use model::database::Engine;
+use std::path::Path;
+
+/// What changes are made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The passwords of all logins.
+    pub passwords: &'a Passwords,
+    /// The folder that the paths of data files are relative to.
+    pub folder: &'a Path,
+}
+
+/// What `apply` is at.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A change begins.
+    Begun(&'a Change),
+    /// A change was made; in PostgreSQL it may still be in an open transaction.
+    Done(&'a Change),
+}
+
+/// Makes changes in order. In PostgreSQL neighbouring changes in the same place are one transaction; where that cannot be, and in
+/// MySQL, each statement stands on its own: cut off anywhere, looking and applying again comes to the same end.
+///
+/// # Errors
+/// The first failure; `progress` was told which change it was. An error that `progress` returns ends the work too.
+pub async fn apply(
+    server: &mut Server,
+    changes: &[Change],
+    given: Given<'_>,
+    progress: &mut (dyn FnMut(Progress<'_>) -> Result<()> + Send),
+) -> Result<()> {
+    let mut work = Work { server, given, transaction: None };
+    let result = work.all(changes, progress).await;
+    match result {
+        Ok(()) => work.commit().await,
+        Err(error) => {
+            work.roll_back().await;
+            Err(error)
+        }
+    }
+}
+
+struct Work<'a> {
+    server: &'a mut Server,
+    given: Given<'a>,
+    /// Where a transaction is open.
+    transaction: Option<Place>,
+}
+
+impl Work<'_> {
+    async fn all(
+        &mut self,
+        changes: &[Change],
+        progress: &mut (dyn FnMut(Progress<'_>) -> Result<()> + Send),
+    ) -> Result<()> {
+        for change in changes {
+            progress(Progress::Begun(change))?;
+            for step in &change.steps {
+                self.step(step).await?;
+            }
+            progress(Progress::Done(change))?;
+        }
+        Ok(())
+    }
+
+    fn is_mysql(&self) -> bool {
+        self.server.access().engine.speaks_mysql()
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Sql { place, sql } => {
+                self.begin(place).await?;
+                self.run(place, sql).await
+            }
+            Step::Alone { place, sql } => {
+                self.commit().await?;
+                self.run(place, sql).await
+            }
+            Step::Password { login, host, node, form, before, after } => {
+                self.begin(&Place::Home).await?;
+                let secret = password(self.given.passwords, node)?;
+                let verifier = match form {
+                    Form::Scram => {
+                        quote::text(Engine::Postgres, &Scram::new(secret.expose(), verifier::random()).to_string())
+                    }
+                    Form::Native => quote::text(Engine::Mysql, &Native::new(secret.expose()).to_string()),
+                    Form::CachingSha2 => {
+                        format!("0x{}", verifier::hex(&CachingSha2::new(secret.expose(), verifier::random()).bytes()))
+                    }
+                };
+                self.run(&Place::Home, &format!("{before}{verifier}{after}")).await?;
+                if host.is_none() {
+                    let fingerprint = write_down(login, secret.expose());
+                    self.run(&Place::Home, &fingerprint).await?;
+                }
+                Ok(())
+            }
+            Step::EndSessions { login } => {
+                self.commit().await?;
+                self.end_sessions(login).await
+            }
+            Step::Load { database, data } => {
+                self.commit().await?;
+                load::load(self.server, database, data, self.given.folder).await
+            }
+        }
+    }
+
+    async fn run(&mut self, place: &Place, sql: &str) -> Result<()> {
+        let connection = match place {
+            Place::Home => self.server.home().await?,
+            Place::In(database) => self.server.inside(database).await?,
+        };
+        connection.run(sql).await
+    }
+
+    /// Makes sure that a transaction is open in this place, and nowhere else.
+    async fn begin(&mut self, place: &Place) -> Result<()> {
+        if self.is_mysql() || self.transaction.as_ref() == Some(place) {
+            return Ok(());
+        }
+        self.commit().await?;
+        self.run(place, "BEGIN; SET LOCAL lock_timeout = '30s';").await?;
+        self.transaction = Some(place.clone());
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        match self.transaction.take() {
+            Some(place) => self.run(&place, "COMMIT;").await,
+            None => Ok(()),
+        }
+    }
+
+    async fn roll_back(&mut self) {
+        if let Some(place) = self.transaction.take() {
+            // Where this fails the connection is gone, and the transaction with it.
+            let _ = self.run(&place, "ROLLBACK;").await;
+        }
+    }
+
+    async fn end_sessions(&mut self, login: &str) -> Result<()> {
+        let is_mysql = self.is_mysql();
+        let home = self.server.home().await?;
+        if !is_mysql {
+            let question =
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = ";
+            return home.run(format!("{question}{};", quote::text(Engine::Postgres, login))).await;
+        }
+        for row in home.rows(sessions_question(login)).await? {
+            let Some(id) = row.into_iter().next().flatten() else { continue };
+            match home.run(format!("KILL {id};")).await {
+                // RDS gives its administrator no right to kill, but a procedure that does.
+                Err(Error::Denied { .. }) => home.run(format!("CALL mysql.rds_kill({id});")).await?,
+                // It ended by itself.
+                Err(error) if error.has_code("1094") => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes down which password a login has: where the server does not show what it stores, only this tells a changed one.
+fn write_down(login: &str, password: &str) -> String {
+    let salt: [u8; 16] = verifier::random();
+    let values = [login, &verifier::hex(&salt), &verifier::fingerprint(password, &salt)]
+        .map(|value| quote::text(Engine::Postgres, value));
+    format!(
+        "INSERT INTO landfall.login (login, role, salt, fingerprint, grants) VALUES ({0}, '', {1}, {2}, '') \
+         ON CONFLICT (login) DO UPDATE SET salt = excluded.salt, fingerprint = excluded.fingerprint;",
+        values[0], values[1], values[2]
+    )
+}

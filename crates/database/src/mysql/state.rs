@@ -1,0 +1,71 @@
+//! What a MySQL or MariaDB server has.
+
+use crate::observed::AppliedData;
+use indexmap::IndexMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A login's name and host pattern.
+pub(super) type Account = (String, String);
+
+/// A MySQL or MariaDB server as observed.
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub(crate) version: String,
+    pub(super) is_mariadb: bool,
+    /// The administrator's name.
+    pub(super) me: String,
+    pub(super) has_ledger: bool,
+    pub(crate) databases: Vec<String>,
+    pub(super) accounts: IndexMap<Account, Login>,
+    /// Managed logins, from the ledger.
+    pub(crate) recorded: IndexMap<Account, Recorded>,
+    /// Data files, from the ledger.
+    pub(super) loads: Vec<Load>,
+}
+
+/// What the ledger says of a login.
+#[derive(Clone, Default)]
+pub(crate) struct Recorded {
+    pub(crate) role: String,
+    pub(super) grants: BTreeSet<String>,
+}
+
+/// A data file in the ledger.
+#[derive(Clone)]
+pub(crate) struct Load {
+    pub(super) applied: AppliedData,
+    /// `done`, or how far it came.
+    pub(super) state: String,
+    pub(super) statements: u64,
+}
+
+/// A login.
+#[derive(Clone, Default)]
+pub(super) struct Login {
+    pub(super) plugin: String,
+    /// What is stored, as bytes.
+    pub(super) stored: Vec<u8>,
+    pub(super) needs_tls: bool,
+    pub(super) limit: i64,
+    /// A role, not a login.
+    pub(super) is_role: bool,
+    /// Rights over the whole server.
+    pub(super) global: BTreeSet<String>,
+    /// By database pattern as stored.
+    pub(super) grants: BTreeMap<String, BTreeSet<String>>,
+    /// Grants on tables, columns, routines: (what for people, the statement that takes it away without its `FROM`).
+    pub(super) objects: BTreeSet<(String, String)>,
+    /// Roles that were granted to it, quoted for REVOKE.
+    pub(super) roles: BTreeSet<String>,
+}
+
+impl State {
+    pub(crate) fn applied(&self) -> Vec<AppliedData> {
+        self.loads.iter().filter(|load| load.state == "done").map(|load| load.applied.clone()).collect()
+    }
+}
+
+/// How `information_schema` writes an account.
+pub(super) fn as_grantee(account: &Account) -> String {
+    format!("'{}'@'{}'", account.0, account.1)
+}
