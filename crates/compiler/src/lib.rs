@@ -35,12 +35,14 @@ mod substitute;
 
 pub use application::{Application, Component, Environment, Probe};
 pub use compilation::{Compilation, codes, compile};
+pub use components::people::{ADMINISTRATOR, People};
 pub use editor_schema::json_schema;
 pub use lower_to_aws::{AwsDeployment, lower_to_aws};
 pub use manifest::{Guarantee, Parties, Person, Target};
 pub use options::{LOCAL, Options};
 pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation, ValueSource, ValuesFile};
 pub use parse::{ParsedManifest, deployment_name, parse};
+pub use people::{NotEdited, PeopleEdit, edit_people};
 pub use prove::prove;
 pub use realise::realise_locally;
 pub use render_aws::{ExportedFile, export_cloudformation, export_terraform, render_templates};

@@ -1,5 +1,9 @@
 //! The people of a manifest.
 
+mod edit;
+
+pub use edit::{NotEdited, PeopleEdit, edit_people};
+
 use crate::codes;
 use crate::manifest::Person;
 use components::ssh_key;

@@ -151,11 +151,6 @@ impl NodeSpec {
         }
     }
 
-    /// Whether those that need it are not made of it, so that they stay as they are when it changes.
-    fn is_met_by_name(&self) -> bool {
-        self.is_running_part() || matches!(self, Self::DatabaseContent(_))
-    }
-
     /// Whether others wait for it but are not made of it: it may change without them.
     #[must_use]
     pub fn is_only_waited_for(&self) -> bool {
@@ -183,7 +178,7 @@ impl ProcessGraph {
         for (id, node) in &self.nodes {
             let content = |need: &NodeId| {
                 let needed = self.nodes.get(need)?;
-                if needed.spec.is_met_by_name() { None } else { digests.get(need) }
+                if needed.spec.is_only_waited_for() { None } else { digests.get(need) }
             };
             let needs: BTreeMap<&NodeId, Option<&Digest>> =
                 node.needs.iter().map(|need| (need, content(need))).collect();
