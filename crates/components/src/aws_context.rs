@@ -14,7 +14,7 @@ mod tags;
 mod ways;
 
 pub use codes::CODES;
-pub(crate) use codes::{AWS002, AWS003, AWS004, AWS005, AWS006, AWS007, AWS008};
+pub(crate) use codes::{AWS002, AWS003, AWS004, AWS005, AWS006, AWS007, AWS008, AWS009};
 pub use database::{Caller, DatabaseInAws};
 pub use foundation::AlarmSpec;
 pub use naming::pascal;

@@ -6,6 +6,8 @@ mod role;
 pub(crate) mod unit;
 mod ways;
 
+pub(crate) use role::allow;
+
 use crate::aws_context::{AWS005, AlarmSpec, AwsContext, EgressInAws, NetworkInAws, list, object, tag_list};
 use cloud_config::{HostFile, HostUser};
 use model::ManifestPath;

@@ -3,7 +3,7 @@
 use model::FindingCode;
 
 /// What cannot be lowered.
-pub const CODES: &[&FindingCode] = &[&AWS002, &AWS003, &AWS004, &AWS005, &AWS006, &AWS007, &AWS008];
+pub const CODES: &[&FindingCode] = &[&AWS002, &AWS003, &AWS004, &AWS005, &AWS006, &AWS007, &AWS008, &AWS009];
 
 macro_rules! code {
     ($name:ident, $title:literal, $explanation:literal) => {
@@ -60,4 +60,11 @@ code!(
     AWS008,
     "a database that RDS does not offer",
     "Aurora speaks the languages of MySQL and PostgreSQL. MariaDB runs on servers of its own."
+);
+
+code!(
+    AWS009,
+    "a tunnel that an account cannot hold",
+    "In an account a tunnel is a small host that dials an SSH server of somebody else and lets it reach a database. It needs to \
+     know that server, a way to it, and a target whose address stays."
 );

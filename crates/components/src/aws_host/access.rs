@@ -2,8 +2,9 @@
 
 use super::cloud_config::{self, Content, HostFile};
 use super::{Sealed, unit};
-use model::cfn::Ref;
+use crate::aws_context::DatabaseInAws;
 use model::cfn::types::LogGroup;
+use model::cfn::{Kind, Ref};
 
 /// The unit of the agent in Canonical's images.
 pub(crate) const AGENT: &str = "snap.amazon-ssm-agent.amazon-ssm-agent.service";
@@ -38,4 +39,14 @@ pub(crate) fn secrets(sealed: &[Sealed]) -> HostFile {
         |one: &Sealed| format!("{} {:04o} ${{{}}}\n", one.path, one.mode, one.place.logical_id().unwrap_or_default());
     let content = Content::Filled(sealed.iter().map(line).collect());
     HostFile { path: "/etc/landfall/secrets".to_owned(), mode: 0o644, content }
+}
+
+/// The name and port of a database, filled in when the stack is made.
+pub(crate) fn end(database: &DatabaseInAws) -> String {
+    let host = match &database.address.kind {
+        Kind::GetAtt(id, attribute) => format!("${{{id}.{attribute}}}"),
+        Kind::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    format!("{host}:{}", database.port)
 }

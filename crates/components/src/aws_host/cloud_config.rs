@@ -12,12 +12,14 @@ use std::io::Write as _;
 
 /// User data of more than this has its largest files compressed: AWS takes 16 KiB.
 const READABLE_BYTES: usize = 14 << 10;
+/// The same, of a text with many names in it.
+const LARGEST_FILLED: usize = 16 << 10;
 /// What a name in the text may become: the ARN of a secret.
 const LONGEST_NAME: usize = 120;
 /// Whom the service runs as.
 const USER: &str = "landfall";
 /// Smaller files gain nothing.
-const WORTH_COMPRESSING: usize = 1 << 10;
+const WORTH_COMPRESSING: usize = 1 << 9;
 
 /// A file that is written before anything is run.
 pub(crate) struct HostFile {
@@ -83,7 +85,9 @@ pub(crate) fn user_data(about: &str, files: &[HostFile], people: &[HostUser]) ->
     loop {
         let text = written(about, files, people, &compressed);
         match left.next() {
-            Some((_, path)) if text.len() > READABLE_BYTES => compressed.push(path),
+            Some((_, path)) if text.len() > READABLE_BYTES || filled_length(&text) > LARGEST_FILLED => {
+                compressed.push(path)
+            }
             _ => return text,
         }
     }

@@ -4,8 +4,8 @@ use crate::aws_context::DatabaseInAws;
 use crate::aws_host::access;
 use crate::aws_host::cloud_config::{self, Content, HostFile};
 use crate::aws_host::{Sealed, unit};
+use model::cfn::Ref;
 use model::cfn::types::LogGroup;
-use model::cfn::{Kind, Ref, Value};
 
 /// Where the host key is written, into memory.
 pub(super) const HOST_KEY: &str = "/run/landfall/files/host-key";
@@ -44,7 +44,8 @@ pub(super) fn files(bastion: &Bastion<'_>, group: &str, logs: &Ref<LogGroup>, se
             unit::journal(&format!("Log of {}", bastion.about), UNIT),
         ),
     ];
-    let permitted: String = bastion.databases.iter().map(|one| format!(",permitopen=\"{}\"", end(one))).collect();
+    let permitted: String =
+        bastion.databases.iter().map(|one| format!(",permitopen=\"{}\"", access::end(one))).collect();
     for (name, key) in bastion.people {
         all.push(filled(format!("{KEYS}/{name}"), format!("restrict,port-forwarding{permitted} {key}\n")));
     }
@@ -52,24 +53,9 @@ pub(super) fn files(bastion: &Bastion<'_>, group: &str, logs: &Ref<LogGroup>, se
     all
 }
 
-/// The name and port of a database, filled in when the stack is made.
-fn end(database: &DatabaseInAws) -> String {
-    match &database.address.kind {
-        Kind::GetAtt(id, attribute) => format!("${{{id}.{attribute}}}:{}", database.port),
-        _ => format!("{}:{}", text(&database.address), database.port),
-    }
-}
-
-fn text(value: &Value) -> &str {
-    match &value.kind {
-        Kind::Text(text) => text,
-        _ => "",
-    }
-}
-
 /// What the server lets through.
 fn config(bastion: &Bastion<'_>) -> String {
-    let ends: Vec<String> = bastion.databases.iter().map(end).collect();
+    let ends: Vec<String> = bastion.databases.iter().map(access::end).collect();
     let people: Vec<&str> = bastion.people.iter().map(|(name, _)| name.as_str()).collect();
     format!(
         "Port {}\n\
