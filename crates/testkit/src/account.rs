@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod change_set;
+mod databases;
 mod difference;
 mod drift;
 mod evaluate;
@@ -19,6 +20,7 @@ mod port;
 mod requests;
 mod scope;
 mod services;
+mod sessions;
 mod stack;
 mod task;
 mod thing;
@@ -28,6 +30,7 @@ pub use http::Endpoint;
 pub use machine::{Boot, Deed, Failure, Machine, Zone};
 pub use thing::{Content, Maker, Thing};
 
+use crate::gateway::Gateway;
 use faults::{Bucket, Faults};
 use machine::time;
 use stacks::account::Called;
@@ -53,6 +56,8 @@ struct Shared {
     speed: u32,
     rates: Mutex<BTreeMap<String, Bucket>>,
     hooks: Mutex<Vec<(usize, Hook)>>,
+    /// What stands behind sessions.
+    gateway: Mutex<Option<Gateway>>,
 }
 
 /// An account whose clock stands still.
@@ -107,6 +112,7 @@ impl FakeAccount {
                 speed: speed.max(1),
                 rates: Mutex::default(),
                 hooks: Mutex::default(),
+                gateway: Mutex::default(),
             }),
             faults: Arc::default(),
             killed: Arc::default(),
@@ -139,6 +145,7 @@ impl FakeAccount {
                 speed: snapshot.speed,
                 rates: Mutex::default(),
                 hooks: Mutex::default(),
+                gateway: Mutex::default(),
             }),
             faults: Arc::default(),
             killed: Arc::default(),

@@ -231,6 +231,20 @@ pub(super) fn identity(kind: &str, properties: &Json, place: &Place<'_>) -> (Str
         }
         "AWS::AutoScaling::AutoScalingGroup" => given("AutoScalingGroupName").unwrap_or_else(|| place.name(255)),
         "AWS::EC2::Instance" => id("i"),
+        "AWS::RDS::DBInstance" | "AWS::RDS::DBCluster" => {
+            let is_cluster = kind.ends_with("Cluster");
+            let (word, section) = if is_cluster { ("DBCluster", "cluster") } else { ("DBInstance", "db") };
+            let name = given(&format!("{word}Identifier")).unwrap_or_else(|| place.name(63)).to_lowercase();
+            let cluster = if is_cluster { "cluster-" } else { "" };
+            let host = format!("{name}.{cluster}{}.{}.rds.amazonaws.com", place.hex(12), place.region);
+            let engine = given("Engine").unwrap_or_default();
+            let port =
+                given("Port").unwrap_or_else(|| if engine.contains("postgres") { "5432" } else { "3306" }.into());
+            told("Endpoint.Address", json!(host));
+            told("Endpoint.Port", json!(port));
+            told(&format!("{word}Arn"), json!(place.arn("rds", &format!("{section}:{name}"))));
+            name
+        }
         "AWS::EC2::NetworkInterface" => id("eni"),
         _ => {
             let name = place.name(64);
@@ -266,6 +280,8 @@ pub(super) fn tagged_arn(
         "AWS::EC2::Instance" => ec2("instance", physical),
         "AWS::EC2::NetworkInterface" => ec2("network-interface", physical),
         "AWS::S3::Bucket" | "AWS::KMS::Key" | "AWS::CloudWatch::Alarm" => attribute("Arn"),
+        "AWS::RDS::DBInstance" => attribute("DBInstanceArn"),
+        "AWS::RDS::DBCluster" => attribute("DBClusterArn"),
         "AWS::Logs::LogGroup" => attribute("Arn").map(|arn| arn.trim_end_matches(":*").to_owned()),
         "AWS::SecretsManager::Secret"
         | "AWS::SNS::Topic"
@@ -310,6 +326,8 @@ pub(super) fn seconds(kind: &str) -> [u64; 3] {
         "AWS::EC2::VPCEndpoint" => [15, 5, 15],
         "AWS::EC2::VPC" => [12, 5, 3],
         "AWS::S3::Bucket" => [20, 5, 3],
+        "AWS::RDS::DBInstance" => [600, 60, 300],
+        "AWS::RDS::DBCluster" => [120, 60, 120],
         "AWS::Route53::RecordSet" => [35, 35, 35],
         "AWS::EC2::EIP" | "AWS::EC2::InternetGateway" => [16, 3, 2],
         "AWS::CertificateManager::Certificate" => [45, 3, 2],

@@ -6,6 +6,7 @@
 mod cloudformation;
 mod json;
 mod query;
+mod rds;
 mod rest;
 mod xml;
 
@@ -105,6 +106,7 @@ async fn answer(account: &FakeAccount, request: Request<Incoming>) -> Result<Res
         let fields = form(std::str::from_utf8(&asked.body).unwrap_or_default());
         match asked.service.as_str() {
             "cloudformation" => cloudformation::answer(account, &fields).await,
+            "rds" => rds::answer(account, fields.get("Action").map(String::as_str).unwrap_or_default(), &fields).await,
             service => query::answer(account, service, &fields).await,
         }
     };

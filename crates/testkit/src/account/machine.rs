@@ -1,12 +1,13 @@
 //! Everything that there is in the account, and its clock.
 
 use super::catalogue::{self, Place};
+use super::databases::Copy;
 use super::evaluate::as_text;
 use super::stack::StackRecord;
 use super::thing::{Content, Maker, Thing};
 use model::Secret;
 use serde_json::Value as Json;
-use stacks::account::{Entry, HostedZone};
+use stacks::account::{Entry, HostedZone, SessionRequest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What CloudFormation does to a resource.
@@ -96,6 +97,18 @@ pub struct Machine {
     /// How often a resource was made: stack's name, logical id.
     pub made: BTreeMap<(String, String), usize>,
     pub(super) drift_checks: BTreeMap<String, (usize, u64)>,
+    /// The sessions that were started.
+    pub sessions: Vec<SessionRequest>,
+    /// Hosts that Systems Manager does not hear from.
+    pub offline: BTreeSet<String>,
+    /// Copies of databases.
+    pub(super) copies: Vec<Copy>,
+    /// When databases that were made of copies are there, by the number of the thing.
+    pub(super) db_ready: BTreeMap<u64, u64>,
+    /// States of databases other than that they are there, by their identifiers.
+    pub db_status: BTreeMap<String, String>,
+    /// Classes of databases that cannot be had.
+    pub sold_out: BTreeSet<String>,
 }
 
 /// The virtual moment at which every account begins: 2026-11-21T00:00:00Z.
@@ -152,6 +165,12 @@ impl Machine {
             secrets_drawn: Vec::new(),
             made: BTreeMap::new(),
             drift_checks: BTreeMap::new(),
+            sessions: Vec::new(),
+            offline: BTreeSet::new(),
+            copies: Vec::new(),
+            db_ready: BTreeMap::new(),
+            db_status: BTreeMap::new(),
+            sold_out: BTreeSet::new(),
         }
     }
 

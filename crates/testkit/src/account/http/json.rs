@@ -5,7 +5,10 @@ use super::super::requests::refusal;
 use super::{Answer, Asked, unknown};
 use model::Secret;
 use serde_json::{Value, json};
-use stacks::account::{Account as _, CallError, CallErrorKind, CertificateStatus};
+use stacks::account::{
+    Account as _, CallError, CallErrorKind, CertificateStatus, ManagedHost, SessionRequest, SessionTarget,
+    Sessions as _, StartedSession,
+};
 
 pub(super) async fn answer(account: &FakeAccount, asked: &Asked) -> Answer {
     let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
@@ -25,6 +28,33 @@ pub(super) async fn answer(account: &FakeAccount, asked: &Asked) -> Answer {
         ("ssm", "DeleteParameter") => {
             account.delete_entry(field("Name")).await?;
             json!({})
+        }
+        ("ssm", "StartSession") => {
+            let parameter = |name: &str| body["Parameters"][name][0].as_str().unwrap_or_default().to_owned();
+            let invalid = |words: &str| absent("InvalidParameters", words);
+            let port = parameter("portNumber").parse().map_err(|_| invalid("portNumber is no port"))?;
+            let target = match field("DocumentName") {
+                "AWS-StartPortForwardingSession" => SessionTarget::Host { port },
+                "AWS-StartPortForwardingSessionToRemoteHost" => SessionTarget::Beyond { host: parameter("host"), port },
+                _ => return Err(absent("InvalidDocument", "Document with that name does not exist.")),
+            };
+            let reason = field("Reason").to_owned();
+            let request = SessionRequest { instance: field("Target").to_owned(), target, reason };
+            session(&account.start_session(&request).await?)
+        }
+        ("ssm", "ResumeSession") => match account.resume_session(field("SessionId")).await? {
+            Some(started) => session(&started),
+            None => json!({ "SessionId": field("SessionId") }),
+        },
+        ("ssm", "TerminateSession") => {
+            account.terminate_session(field("SessionId")).await?;
+            json!({ "SessionId": field("SessionId") })
+        }
+        ("ssm", "DescribeInstanceInformation") => {
+            let asked: Vec<String> = serde_json::from_value(body["Filters"][0]["Values"].clone()).unwrap_or_default();
+            let found = account.managed_hosts(&asked).await?;
+            let told = |one: &ManagedHost| json!({ "InstanceId": one.instance, "PingStatus": one.ping, "AgentVersion": one.agent });
+            json!({ "InstanceInformationList": found.iter().map(told).collect::<Vec<_>>() })
         }
         ("secretsmanager", "DescribeSecret") => {
             let state = account.secret(field("SecretId")).await?.ok_or_else(no_secret)?;
@@ -107,4 +137,8 @@ pub(super) async fn answer(account: &FakeAccount, asked: &Asked) -> Answer {
         (service, action) => return Err::<_, CallError>(unknown(service, action)),
     };
     Ok((200, "application/x-amz-json-1.1", answer.to_string()))
+}
+
+fn session(started: &StartedSession) -> Value {
+    json!({ "SessionId": started.id, "StreamUrl": started.stream_url, "TokenValue": started.token.expose() })
 }

@@ -1,10 +1,10 @@
 //! The query protocol of the other services.
 
 use super::super::FakeAccount;
-use super::xml::{element, list, result, text};
+use super::xml::{element, list, maybe, result, text};
 use super::{Answer, members, unknown};
 use base64::Engine as _;
-use stacks::account::Account as _;
+use stacks::account::{Account as _, Sessions as _};
 use std::collections::BTreeMap;
 
 pub(super) async fn answer(account: &FakeAccount, service: &str, fields: &BTreeMap<String, String>) -> Answer {
@@ -54,6 +54,23 @@ pub(super) async fn answer(account: &FakeAccount, service: &str, fields: &BTreeM
             let place = members(fields, "Filter.1.Value").into_iter().next().unwrap_or_default();
             let found = account.network_interfaces(&place).await?;
             return flat(&set("networkInterfaceSet", found.iter().map(|id| text("networkInterfaceId", id)).collect()));
+        }
+        ("ec2", "DescribeInstances") => {
+            let filters =
+                (1..).map_while(|index| fields.get(&format!("Filter.{index}.Name")).map(|name| (index, name)));
+            let tags = filters.filter_map(|(index, name)| {
+                let value = fields.get(&format!("Filter.{index}.Value.1")).cloned().unwrap_or_default();
+                name.strip_prefix("tag:").map(|key| (key.to_owned(), value))
+            });
+            let found = account.machines(&tags.collect::<Vec<_>>()).await?;
+            let one = |one: &stacks::account::Machine| {
+                text("instanceId", &one.instance)
+                    + &element("instanceState", &text("name", &one.state))
+                    + &element("placement", &text("availabilityZone", &one.zone))
+                    + &maybe("privateIpAddress", one.private_address.as_deref())
+            };
+            let reservation = set("instancesSet", found.iter().map(one).collect());
+            return flat(&set("reservationSet", vec![reservation]));
         }
         ("ec2", "DeleteNetworkInterface") => {
             account.delete_network_interface(field("NetworkInterfaceId")).await?;
