@@ -178,7 +178,9 @@ pub(crate) async fn forward_one(
     let _open = Counted::one(&counting.open);
     let (from_channel, to_channel) = channel.split();
     let (from_socket, to_socket) = socket.split();
-    if carry(from_socket, to_socket, from_channel, &to_channel, &[&counting.traffic]).await == End::Cut {
+    if carry(from_socket, to_socket, from_channel, &to_channel, connection.backlog(), &[&counting.traffic]).await
+        == End::Cut
+    {
         let _ = socket.set_zero_linger();
     }
     Ok(())

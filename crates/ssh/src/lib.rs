@@ -1,5 +1,6 @@
 //! SSH: the bastion that lets exactly the stated forwards through, the client that opens them, the supervised reverse tunnel.
 
+mod backlog;
 mod client;
 mod error;
 mod forward;

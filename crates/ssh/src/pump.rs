@@ -1,11 +1,14 @@
 //! Carries bytes between a socket and an SSH channel: both ways at once, each way ending on its own, and never more in
 //! memory than a few blocks, since each way reads only what the other end has taken.
 
-use bytes::BytesMut;
+use crate::backlog::{Backlog, STALL};
+use bytes::{Buf as _, Bytes, BytesMut};
 use russh::{ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 /// How much is read from a socket at once.
 const BLOCK: usize = 64 * 1024;
@@ -42,6 +45,7 @@ pub(crate) async fn carry<R, W, M>(
     mut to_socket: W,
     mut from_channel: ChannelReadHalf,
     to_channel: &ChannelWriteHalf<M>,
+    backlog: &Backlog,
     traffic: &[&Traffic],
 ) -> End
 where
@@ -66,42 +70,23 @@ where
         }
         to_channel.eof().await.map_err(io::Error::other)
     };
-    let inbound = async {
-        loop {
-            match from_channel.wait().await {
-                Some(ChannelMsg::Data { data }) => {
-                    to_socket.write_all(&data).await?;
-                    for traffic in traffic {
-                        traffic.received.fetch_add(data.len() as u64, Ordering::Relaxed);
-                    }
-                }
-                Some(ChannelMsg::Eof) => {
-                    // A socket whose peer is gone already cannot be told.
-                    let _ = to_socket.shutdown().await;
-                    return Ok::<_, io::Error>(None);
-                }
-                Some(ChannelMsg::Close) => return Ok(Some(End::Cut)),
-                Some(_) => {}
-                None => return Ok(Some(End::Cut)),
-            }
-        }
-    };
+    let inbound = receive(&mut to_socket, &mut from_channel, backlog, traffic);
     let mut outbound = std::pin::pin!(outbound);
     let (sent, received) = {
         let mut inbound = std::pin::pin!(inbound);
         tokio::select! {
             sent = &mut outbound => match sent {
-                Ok(()) => (true, inbound.await.unwrap_or(Some(End::Cut))),
-                Err(_) => (true, Some(End::Cut)),
+                Ok(()) => (true, inbound.await),
+                Err(_) => (true, Err(())),
             },
-            received = &mut inbound => (false, received.unwrap_or(Some(End::Cut))),
+            received = &mut inbound => (false, received),
         }
     };
     let end = match received {
-        Some(end) => end,
-        None if sent => End::Complete,
+        Err(()) => End::Cut,
+        Ok(()) if sent => End::Complete,
         // The other end has said all; this one goes on until it has, or nobody listens any more.
-        None => tokio::select! {
+        Ok(()) => tokio::select! {
             sent = &mut outbound => if sent.is_ok() { End::Complete } else { End::Cut },
             end = closing(&mut from_channel) => end,
         },
@@ -109,6 +94,67 @@ where
     // Nothing is sent when the channel is closed on both sides already.
     let _ = to_channel.close().await;
     end
+}
+
+/// Hands to the socket what comes, until the other end has said all; an error when one of them is gone.
+async fn receive<W: AsyncWrite + Unpin>(
+    to_socket: &mut W,
+    from_channel: &mut ChannelReadHalf,
+    backlog: &Backlog,
+    traffic: &[&Traffic],
+) -> Result<(), ()> {
+    let mut share = backlog.channel();
+    let mut waiting: VecDeque<Bytes> = VecDeque::new();
+    let mut ended = false;
+    let mut progress = Instant::now();
+    loop {
+        if let Some(front) = waiting.front_mut() {
+            let room = !ended && share.has_room();
+            tokio::select! {
+                biased;
+                written = to_socket.write(front) => {
+                    let count = written.map_err(drop)?;
+                    if count == 0 {
+                        return Err(());
+                    }
+                    front.advance(count);
+                    if front.is_empty() {
+                        waiting.pop_front();
+                    }
+                    share.taken(count);
+                    progress = Instant::now();
+                    for traffic in traffic {
+                        traffic.received.fetch_add(count as u64, Ordering::Relaxed);
+                    }
+                }
+                message = from_channel.wait(), if room => match message {
+                    Some(ChannelMsg::Data { data }) if !data.is_empty() => {
+                        share.keep(data.len());
+                        waiting.push_back(data);
+                    }
+                    Some(ChannelMsg::Eof) => ended = true,
+                    Some(ChannelMsg::Close) | None => return Err(()),
+                    Some(_) => {}
+                },
+                () = tokio::time::sleep_until(progress + STALL), if !room && !ended && share.others_wait() => return Err(()),
+            }
+        } else if ended {
+            // A socket whose peer is gone already cannot be told.
+            let _ = to_socket.shutdown().await;
+            return Ok(());
+        } else {
+            match from_channel.wait().await {
+                Some(ChannelMsg::Data { data }) if !data.is_empty() => {
+                    share.keep(data.len());
+                    waiting.push_back(data);
+                    progress = Instant::now();
+                }
+                Some(ChannelMsg::Eof) => ended = true,
+                Some(ChannelMsg::Close) | None => return Err(()),
+                Some(_) => {}
+            }
+        }
+    }
 }
 
 /// Waits until the other end closes the channel.

@@ -1,6 +1,7 @@
 //! What a client answers to the server: whether the host key is right, and where connections of a remote listener go.
 
 use super::Target;
+use crate::backlog::Backlog;
 use crate::error::{HostKeyMismatch, SshError};
 use crate::forward::Counted;
 use crate::key::PublicKey;
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     /// Set when the connection is over.
     end: watch::Sender<Option<String>>,
     listeners: Mutex<HashMap<u16, Target>>,
+    pub(crate) backlog: Backlog,
 }
 
 impl Shared {
@@ -36,6 +38,7 @@ impl Shared {
             mismatch: Mutex::default(),
             end: watch::Sender::new(None),
             listeners: Mutex::default(),
+            backlog: Backlog::default(),
         }
     }
 
@@ -149,7 +152,7 @@ impl russh::client::Handler for ClientHandler {
             reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
             return Ok(());
         };
-        let patience = self.patience;
+        let (patience, shared) = (self.patience, Arc::clone(&self.shared));
         tokio::spawn(async move {
             let connected = match tokio::time::timeout(patience, TcpStream::connect(target.address)).await {
                 Ok(connected) => connected,
@@ -171,7 +174,9 @@ impl russh::client::Handler for ClientHandler {
             reply.accept().await;
             let (from_channel, to_channel) = channel.split();
             let (from_socket, to_socket) = socket.split();
-            let end = carry(from_socket, to_socket, from_channel, &to_channel, &[&target.counting.traffic]).await;
+            let end =
+                carry(from_socket, to_socket, from_channel, &to_channel, &shared.backlog, &[&target.counting.traffic])
+                    .await;
             if end == End::Cut {
                 let _ = socket.set_zero_linger();
             }

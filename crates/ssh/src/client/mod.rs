@@ -11,6 +11,7 @@ pub use identity::Identity;
 pub use stream::ForwardStream;
 pub use trial::Trial;
 
+use crate::backlog::Backlog;
 use crate::error::SshError;
 use crate::forward::Counting;
 use crate::guarded::Guarded;
@@ -154,7 +155,8 @@ impl Connection {
     /// When the server forbids it or cannot reach the target.
     pub async fn forward_to(&self, host: &str, port: u16) -> Result<ForwardStream, SshError> {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Ok(ForwardStream::new(self.open_channel(host, port, nowhere).await?))
+        let channel = self.open_channel(host, port, nowhere).await?;
+        Ok(ForwardStream::new(channel, Arc::clone(&self.shared)))
     }
 
     pub(crate) async fn open_channel(
@@ -220,6 +222,11 @@ impl Connection {
             Ok(()) => Ok(()),
             Err(error) => Err(self.shared.failure().unwrap_or_else(|| ended(server, &error))),
         }
+    }
+
+    /// What has come and was not taken yet.
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.shared.backlog
     }
 
     /// Returns when the connection is over, with the reason.

@@ -1,5 +1,6 @@
 //! One forwarded connection as a stream, for a program's own client.
 
+use super::handler::Shared;
 use crate::pump::{End, Traffic, carry};
 use russh::Channel;
 use russh::client::Msg;
@@ -21,7 +22,7 @@ pub struct ForwardStream {
 }
 
 impl ForwardStream {
-    pub(super) fn new(channel: Channel<Msg>) -> Self {
+    pub(super) fn new(channel: Channel<Msg>, shared: Arc<Shared>) -> Self {
         let (near, far) = tokio::io::duplex(BUFFER);
         let lost = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&lost);
@@ -30,7 +31,7 @@ impl ForwardStream {
             let traffic = Traffic::default();
             let mut far = far;
             let (from_near, to_near) = tokio::io::split(&mut far);
-            let end = carry(from_near, to_near, from_channel, &to_channel, &[&traffic]).await;
+            let end = carry(from_near, to_near, from_channel, &to_channel, &shared.backlog, &[&traffic]).await;
             // The flag is up before `far` is dropped and the other half sees the end.
             flag.store(end == End::Cut, Ordering::Release);
         });

@@ -6,7 +6,7 @@ use crate::pump::{End, carry};
 use crate::server::config::ServerConfig;
 use crate::server::core::Core;
 use crate::server::event::Happening;
-use crate::server::link::{ForwardTicket, Link};
+use crate::server::link::{ForwardTicket, Leads, Link};
 use russh::keys::{Algorithm, Certificate, ssh_key};
 use russh::server::{Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Pty};
@@ -177,7 +177,8 @@ impl russh::server::Handler for ServerHandler {
             return Ok(());
         };
         let most = config.limits.channels;
-        let Some(ticket) = self.link.open_forward(host_to_connect, port_to_connect, Some(address), most) else {
+        let leads = Leads::To { host: said_by_peer(host_to_connect), port: port_to_connect, address };
+        let Some(ticket) = self.link.open_channel(leads, most) else {
             self.refuse(format!("a forward to {to}: {most} are open already"));
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
@@ -208,7 +209,7 @@ impl russh::server::Handler for ServerHandler {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match self.link.open_forward("session", 0, None, self.core.config().limits.channels) {
+        match self.link.open_channel(Leads::Nowhere, self.core.config().limits.channels) {
             Some(ticket) => {
                 self.sessions.insert(channel.id(), ticket);
                 reply.accept().await;
@@ -388,7 +389,7 @@ async fn carry_forward(
         let (from_socket, to_socket) = socket.split();
         let traffic = [&link.traffic, &own];
         tokio::select! {
-            end = carry(from_socket, to_socket, from_channel, &to_channel, &traffic) => end,
+            end = carry(from_socket, to_socket, from_channel, &to_channel, &link.backlog, &traffic) => end,
             () = ticket.cut.cancelled() => {
                 let _ = to_channel.close().await;
                 End::Cut
@@ -418,7 +419,7 @@ async fn serve_listener(
         };
         let most = core.config().limits.channels;
         let to = format!("127.0.0.1:{port} of the client");
-        let Some(ticket) = link.open_forward("listener", u32::from(port), None, most) else {
+        let Some(ticket) = link.open_channel(Leads::FromListener(port), most) else {
             link.tell(&core.config().journal, Happening::Refused { request: format!("{to}: {most} are open already") });
             continue;
         };

@@ -1,5 +1,6 @@
 //! One connection at the server, as everybody but its own task sees it.
 
+use crate::backlog::Backlog;
 use crate::client::locked;
 use crate::key::PublicKey;
 use crate::pump::Traffic;
@@ -17,6 +18,7 @@ pub(crate) struct Link {
     pub(crate) peer: SocketAddr,
     pub(crate) since: jiff::Timestamp,
     pub(crate) traffic: Traffic,
+    pub(crate) backlog: Backlog,
     /// Cut at once when cancelled.
     pub(crate) cut: CancellationToken,
     pub(crate) handle: OnceLock<russh::server::Handle>,
@@ -36,10 +38,19 @@ struct State {
 }
 
 struct OpenForward {
-    host: String,
-    port: u32,
-    address: Option<SocketAddr>,
+    leads: Leads,
     cut: CancellationToken,
+}
+
+/// Where an open channel leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To a target, under the name that the client said.
+    To { host: String, port: u32, address: SocketAddr },
+    /// From a listener to the client.
+    FromListener(u16),
+    /// Nowhere; it is a session that will be refused what it asks for.
+    Nowhere,
 }
 
 /// A forward that is counted as open for as long as this lives.
@@ -63,6 +74,7 @@ impl Link {
             peer,
             since: jiff::Timestamp::now(),
             traffic: Traffic::default(),
+            backlog: Backlog::default(),
             cut: CancellationToken::new(),
             handle: OnceLock::new(),
             logged_in: watch::Sender::new(false),
@@ -92,14 +104,8 @@ impl Link {
         self.logged_in.send_replace(true);
     }
 
-    /// Takes a place for a forward, unless there are too many. `address` is none for channels that lead nowhere.
-    pub(crate) fn open_forward(
-        self: &std::sync::Arc<Self>,
-        host: &str,
-        port: u32,
-        address: Option<SocketAddr>,
-        most: usize,
-    ) -> Option<ForwardTicket> {
+    /// Takes a place for a channel, unless there are too many.
+    pub(crate) fn open_channel(self: &std::sync::Arc<Self>, leads: Leads, most: usize) -> Option<ForwardTicket> {
         let mut state = locked(&self.state);
         if state.forwards.len() >= most {
             return None;
@@ -107,7 +113,7 @@ impl Link {
         let id = state.next;
         state.next += 1;
         let cut = self.cut.child_token();
-        state.forwards.insert(id, OpenForward { host: host.to_owned(), port, address, cut: cut.clone() });
+        state.forwards.insert(id, OpenForward { leads, cut: cut.clone() });
         Some(ForwardTicket { link: std::sync::Arc::clone(self), id, cut })
     }
 
@@ -150,7 +156,12 @@ impl Link {
             return self.cut_because("its account or key was removed");
         };
         for forward in state.forwards.values() {
-            if forward.address.is_some() && account.forward_to(&forward.host, forward.port) != forward.address {
+            let stays = match &forward.leads {
+                Leads::To { host, port, address } => account.forward_to(host, *port) == Some(*address),
+                Leads::FromListener(port) => account.listens.contains(port),
+                Leads::Nowhere => true,
+            };
+            if !stays {
                 forward.cut.cancel();
             }
         }
@@ -171,8 +182,13 @@ impl Link {
         let state = locked(&self.state);
         let (account, key) = state.account.as_ref()?;
         let mut forwards = BTreeMap::new();
-        for forward in state.forwards.values().filter(|forward| forward.address.is_some()) {
-            *forwards.entry(format!("{}:{}", forward.host, forward.port)).or_insert(0) += 1;
+        for forward in state.forwards.values() {
+            let to = match &forward.leads {
+                Leads::To { host, port, .. } => format!("{host}:{port}"),
+                Leads::FromListener(port) => format!("from 127.0.0.1:{port}"),
+                Leads::Nowhere => continue,
+            };
+            *forwards.entry(to).or_insert(0) += 1;
         }
         // Seen from the client: what came out of the channel was sent by it.
         let (received, sent) = self.traffic.total();

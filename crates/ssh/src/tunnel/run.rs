@@ -263,6 +263,10 @@ impl Run {
                 },
                 () = tokio::time::sleep(limits.keep_alive) => {}
             }
+            // It is this side that does not listen: nothing is known of the other one.
+            if connection.backlog().holds_up() {
+                continue;
+            }
             self.silent(begin.elapsed());
             let replacement = self.dial_until_there();
             let Dialled { stream, promptly } = tokio::select! {

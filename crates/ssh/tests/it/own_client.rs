@@ -2,7 +2,8 @@
 
 use crate::support::{Log, SshFolder, bastion, client, converse, echo, eventually, free_port, greeter, key, local};
 use ssh::{
-    Account, Connection, HostKeys, Identity, LocalForward, PrivateKey, Server, ServerConfig, ServerLimits, SshError,
+    Account, Connection, Forward, HostKeys, Identity, LocalForward, PrivateKey, Server, ServerConfig, ServerLimits,
+    SshError,
 };
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -268,4 +269,38 @@ async fn a_key_file_is_read_only_when_nobody_else_may() {
     let mut wish = client(server.address(), &config.host_key, "alice", &user);
     wish.identities = vec![Identity::Key { key: read, origin: "a file".to_owned() }];
     Connection::open(&wish).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_does_not_read_holds_nobody_up() {
+    // Sends more than fits into sockets and windows.
+    let listener = TcpListener::bind(local(0)).await.unwrap();
+    let torrent = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move { socket.write_all(&vec![7; 14 << 20]).await });
+        }
+    });
+    let user = key();
+    let mut config = bastion(&user, echo().await);
+    let forward = Forward { name: "torrent".to_owned(), said_port: Some(1), address: torrent };
+    config.accounts.get_mut("alice").unwrap().forwards.push(forward);
+    let server = Server::start(config.clone()).await.unwrap();
+    let connection = Connection::open(&client(server.address(), &config.host_key, "alice", &user)).await.unwrap();
+    let mut unread = connection.forward_to("torrent", 1).await.unwrap();
+    eventually("much is under way", async || {
+        let (sent, now) = (server.status().connections[0].received, server.status());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        (sent > 4 << 20 && now.connections[0].received == sent).then_some(())
+    })
+    .await;
+    let mut stream = connection.forward_to("db", 5432).await.unwrap();
+    for _ in 0..50 {
+        stream.write_all(b"question").await.unwrap();
+        stream.read_exact(&mut [0; 8]).await.unwrap();
+    }
+    connection.ping(Duration::from_secs(20)).await.unwrap();
+    let mut all = Vec::new();
+    unread.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all.len(), 14 << 20);
 }

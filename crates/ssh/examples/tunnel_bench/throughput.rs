@@ -1,0 +1,166 @@
+//! Bulk and small questions through forwards: OpenSSH on both ends, ours on one, ours on both.
+
+use crate::peers::{Keys, Running, free_port, listens, local, summary, wait_until};
+use crate::{Outcome, say};
+use serde_json::json;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// A path through which bytes go: who serves, who connects.
+const PATHS: [(&str, &str, &str); 4] = [
+    ("ssh -L, sshd", "sshd", "ssh"),
+    ("landfall, sshd", "sshd", "landfall"),
+    ("ssh -L, landfall", "landfall", "ssh"),
+    ("landfall, landfall", "landfall", "landfall"),
+];
+const QUESTIONS: usize = 5_000;
+
+struct Path {
+    name: &'static str,
+    port: u16,
+    processes: Vec<(&'static str, Running)>,
+}
+
+pub(crate) fn run(megabytes: usize, rounds: usize) -> Outcome {
+    let keys = Keys::new()?;
+    let target = target()?;
+    let mut paths = Vec::new();
+    for (name, serving, connecting) in PATHS {
+        let (server_port, port) = (free_port()?, free_port()?);
+        let words = [server_port, port, target].map(|port| port.to_string());
+        let server = match serving {
+            "sshd" => keys.sshd("127.0.0.1", server_port)?,
+            _ => keys.ours("server", &["127.0.0.1".to_owned(), words[0].clone(), words[2].clone()])?,
+        };
+        let server = Running::start(server, &keys, "server")?;
+        wait_until("the server listens", Duration::from_secs(10), || listens(server_port))?;
+        let client = match connecting {
+            "ssh" => {
+                let mut command = std::process::Command::new("/usr/bin/ssh");
+                let way = format!("127.0.0.1:{port}:127.0.0.1:{target}");
+                command.args(keys.ssh("127.0.0.1", server_port, &["-L", &way])?);
+                command
+            }
+            _ => {
+                let [server_port, port, target] = words;
+                keys.ours("forward", &["127.0.0.1".to_owned(), server_port, port, target])?
+            }
+        };
+        let client = Running::start(client, &keys, "client")?;
+        wait_until("the forward listens", Duration::from_secs(10), || listens(port))?;
+        paths.push(Path { name, port, processes: vec![(serving, server), (connecting, client)] });
+    }
+    let mut figures = vec![(Vec::new(), Vec::new(), Vec::new()); paths.len()];
+    // One round of all, then the next: what else the machine does meets all alike.
+    for _ in 0..rounds {
+        for (path, (down, up, questions)) in paths.iter().zip(&mut figures) {
+            down.push(bulk(path.port, b'd', megabytes)?);
+            up.push(bulk(path.port, b'u', megabytes)?);
+            questions.push(small_questions(path.port)?);
+        }
+    }
+    for (path, (down, up, questions)) in paths.iter().zip(figures) {
+        let mut memory = serde_json::Map::new();
+        for (name, process) in path.processes.iter().filter(|(name, _)| *name == "landfall") {
+            memory.insert((*name).to_owned(), json!(process.peak_mb()?.round()));
+        }
+        say(&json!({
+            "path": path.name,
+            "down_mb_s": summary(down).0.round(),
+            "up_mb_s": summary(up).0.round(),
+            "questions_s": summary(questions).0.round(),
+            "peak_mb": memory,
+        }));
+    }
+    Ok(())
+}
+
+/// A target that does as the first byte says: sends, takes, or answers each block of 100 bytes.
+fn target() -> Outcome<u16> {
+    let listener = TcpListener::bind(local(0))?;
+    let port = listener.local_addr()?.port();
+    std::thread::spawn(move || {
+        while let Ok((mut socket, _)) = listener.accept() {
+            std::thread::spawn(move || {
+                let _ = socket.set_nodelay(true);
+                let (mut what, mut amount) = ([0], [0; 8]);
+                if socket.read_exact(&mut what).is_err() || socket.read_exact(&mut amount).is_err() {
+                    return;
+                }
+                let mut left = u64::from_be_bytes(amount);
+                let mut block = vec![7; 256 * 1024];
+                match what[0] {
+                    b'd' => {
+                        while left > 0 {
+                            let count = usize::try_from(left).unwrap_or(block.len()).min(block.len());
+                            if socket.write_all(&block[..count]).is_err() {
+                                return;
+                            }
+                            left -= count as u64;
+                        }
+                    }
+                    b'u' => {
+                        while left > 0 {
+                            match socket.read(&mut block) {
+                                Ok(0) | Err(_) => return,
+                                Ok(count) => left -= count as u64,
+                            }
+                        }
+                        let _ = socket.write_all(b"!");
+                    }
+                    _ => {
+                        let mut question = [0; 100];
+                        while socket.read_exact(&mut question).is_ok() && socket.write_all(&question).is_ok() {}
+                    }
+                }
+            });
+        }
+    });
+    Ok(port)
+}
+
+fn begin(port: u16, what: u8, amount: u64) -> Outcome<TcpStream> {
+    let mut socket = TcpStream::connect(local(port))?;
+    socket.set_nodelay(true)?;
+    let mut words = vec![what];
+    words.extend(amount.to_be_bytes());
+    socket.write_all(&words)?;
+    Ok(socket)
+}
+
+/// Megabytes a second.
+fn bulk(port: u16, what: u8, megabytes: usize) -> Outcome<f64> {
+    let amount = (megabytes as u64) << 20;
+    let mut socket = begin(port, what, amount)?;
+    let mut block = vec![7; 256 * 1024];
+    let began = Instant::now();
+    if what == b'd' {
+        let mut left = amount;
+        while left > 0 {
+            match socket.read(&mut block)? {
+                0 => return Err("the bulk ended early".into()),
+                count => left -= count as u64,
+            }
+        }
+    } else {
+        for _ in 0..megabytes * 4 {
+            socket.write_all(&block)?;
+        }
+        socket.read_exact(&mut [0])?;
+    }
+    socket.shutdown(Shutdown::Both)?;
+    Ok(megabytes as f64 / began.elapsed().as_secs_f64())
+}
+
+/// Questions a second, one after the other, as a small query is.
+fn small_questions(port: u16) -> Outcome<f64> {
+    let mut socket = begin(port, b'q', 0)?;
+    let mut block = [7; 100];
+    let began = Instant::now();
+    for _ in 0..QUESTIONS {
+        socket.write_all(&block)?;
+        socket.read_exact(&mut block)?;
+    }
+    Ok(QUESTIONS as f64 / began.elapsed().as_secs_f64())
+}
