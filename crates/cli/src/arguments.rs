@@ -68,6 +68,11 @@ pub(crate) enum Verb {
     /// Replace generated secrets, two valid at once, and see which there are
     #[command(subcommand)]
     Secret(SecretVerb),
+    /// Give people what the manifest says, everywhere at once, or take it away
+    #[command(subcommand)]
+    User(UserVerb),
+    /// Show who can use a database, an application, a bastion or a tunnel: by the manifest, and really
+    WhoCan(WhoCanArguments),
     /// Stop and remove a deployment, and prove that nothing is left
     Down(DownArguments),
     /// Compare what is in an account with what was deployed there
@@ -145,6 +150,20 @@ pub(crate) struct DeploymentArguments {
     pub(crate) values: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) account: AccountArguments,
+}
+
+impl DeploymentArguments {
+    /// The deployment of a manifest on this machine.
+    pub(crate) fn of_manifest(manifest: &std::path::Path) -> Self {
+        Self {
+            deployment: Some(manifest.display().to_string()),
+            environment: compiler::LOCAL.to_owned(),
+            file: None,
+            set: Vec::new(),
+            values: None,
+            account: AccountArguments::default(),
+        }
+    }
 }
 
 /// How to reach an account. Everything else is read as AWS's own tools read it: variables, profiles, SSO, assumed roles.
@@ -286,6 +305,75 @@ pub(crate) struct RotateArguments {
     /// Seconds to wait while another landfall works on the same deployment
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) wait: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserVerb {
+    /// List the people of a manifest, and what each has where
+    Ls(ManifestArguments),
+    /// Enter a person into the manifest, and bring the deployment to it
+    Add(UserAddArguments),
+    /// Take a person out of the manifest, and everything that the person had at once
+    Remove(UserChangeArguments),
+    /// Give a person new passwords everywhere; the old ones end when the new ones are proved
+    Rotate(UserChangeArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserAddArguments {
+    /// The person's name: the user name on databases, bastions and applications
+    #[arg(value_name = "PERSON")]
+    pub(crate) person: String,
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+    /// What the person may do: a role that components name (can be repeated)
+    #[arg(long, value_name = "ROLE", required = true)]
+    pub(crate) role: Vec<String>,
+    /// The file of the person's public SSH key, as id_ed25519.pub; `-` reads it from standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) ssh_key: Option<PathBuf>,
+    /// Where the person is reached
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) email: Option<String>,
+    #[command(flatten)]
+    pub(crate) then: ThenArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserChangeArguments {
+    /// The person's name
+    #[arg(value_name = "PERSON")]
+    pub(crate) person: String,
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+    #[command(flatten)]
+    pub(crate) then: ThenArguments,
+}
+
+/// How a deployment is brought to a changed manifest.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ThenArguments {
+    /// Change the manifest only; `landfall up` brings the deployment to it later
+    #[arg(long)]
+    pub(crate) no_up: bool,
+    /// Seconds to wait while another landfall works on the same deployment
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) wait: u64,
+    /// Do not run the probes afterwards
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    #[command(flatten)]
+    pub(crate) account: AccountArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoCanArguments {
+    /// What: a component, as db, app or jump; with a database, as db.teams; with what must be possible at least, as db:write
+    /// (read, write, own). Without it, everything is shown
+    #[arg(value_name = "ACCESS")]
+    pub(crate) access: Option<String>,
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The `landfall` command: verbs, views, wiring, exit codes. It holds no rule of the domain.
 
+mod access;
 mod account;
 mod arguments;
 mod blueprints;
@@ -82,6 +83,8 @@ fn dispatch(verb: Verb, surroundings: &Surroundings, console: &Console) -> Resul
         Verb::Logs(arguments) => verbs::logs::run(&arguments, surroundings, console),
         Verb::Events(arguments) => verbs::events::run(&arguments, surroundings, console),
         Verb::Secret(verb) => verbs::secret::run(&verb, surroundings, console),
+        Verb::User(verb) => verbs::user::run(&verb, surroundings, console),
+        Verb::WhoCan(arguments) => verbs::who_can::run(&arguments, surroundings, console),
         Verb::Down(arguments) => verbs::down::run(&arguments, surroundings, console),
         Verb::Drift(arguments) => verbs::drift::run(&arguments, surroundings, console),
         Verb::Unlock(arguments) => verbs::unlock::run(&arguments, surroundings, console),

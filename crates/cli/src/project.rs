@@ -30,6 +30,16 @@ impl Project {
     pub(crate) fn load(arguments: &ManifestArguments, surroundings: &Surroundings) -> Result<Self, CommandError> {
         let manifest = find(arguments.file.as_deref().or(arguments.path.as_deref()))?;
         let bytes = read(&manifest)?;
+        Self::compile(manifest, &bytes, arguments, surroundings)
+    }
+
+    /// Compiles a manifest's text, which need not be what its file holds.
+    pub(crate) fn compile(
+        manifest: PathBuf,
+        bytes: &[u8],
+        arguments: &ManifestArguments,
+        surroundings: &Surroundings,
+    ) -> Result<Self, CommandError> {
         let values = match &arguments.values {
             Some(path) => Some(ValuesFile { name: path.display().to_string(), bytes: read(path)? }),
             None => None,
@@ -43,7 +53,7 @@ impl Project {
             today: Surroundings::today(),
             files: &files,
         };
-        let mut compilation = compiler::compile(&readable(&manifest), &bytes, &options);
+        let mut compilation = compiler::compile(&readable(&manifest), bytes, &options);
         let lowered = lower(&mut compilation);
         let proof = lowered.as_ref().and_then(|(deployment, _)| prove(&mut compilation, deployment));
         Ok(Self { manifest, compilation, lowered, proof })

@@ -25,10 +25,10 @@ pub(crate) struct Replaceable {
     pub(crate) overlaps: bool,
 }
 
-/// A secret that is to be replaced.
+/// Secrets that are to be replaced.
 pub(crate) struct Choice<'a> {
     /// Which.
-    pub(crate) secret: &'a Replaceable,
+    pub(crate) secrets: Vec<&'a Replaceable>,
 }
 
 /// The generated secrets of a graph, by the names that people say.
@@ -97,20 +97,24 @@ pub(crate) fn begin(
     target: &LocalTarget,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let Replaceable { name, key, overlaps, .. } = choice.secret;
-    let now = rotations.of(key);
-    if now.previous.is_some() {
-        console.tell(&format!("Going on with the rotation of {name} that was begun: generation {}.", now.generation));
-        return Ok(());
-    }
-    let next = now.generation + 1;
-    rotations.set(key.clone(), Rotation { generation: next, previous: overlaps.then_some(now.generation) });
-    console.tell(&match overlaps {
-        true => {
-            format!("Rotating {name} to generation {next}: the old password stays valid until the new one is proved.")
+    for Replaceable { name, key, overlaps, .. } in &choice.secrets {
+        let now = rotations.of(key);
+        if now.previous.is_some() {
+            console
+                .tell(&format!("Going on with the rotation of {name} that was begun: generation {}.", now.generation));
+            continue;
         }
-        false => format!("Rotating {name} to generation {next}; whoever uses it is restarted with it."),
-    });
+        let next = now.generation + 1;
+        rotations.set(key.clone(), Rotation { generation: next, previous: overlaps.then_some(now.generation) });
+        console.tell(&match overlaps {
+            true => {
+                format!(
+                    "Rotating {name} to generation {next}: the old password stays valid until the new one is proved."
+                )
+            }
+            false => format!("Rotating {name} to generation {next}; whoever uses it is restarted with it."),
+        });
+    }
     target.write_rotations(rotations).map_err(CommandError::Fault)
 }
 

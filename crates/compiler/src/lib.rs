@@ -39,6 +39,7 @@ pub use components::people::{ADMINISTRATOR, People};
 pub use editor_schema::json_schema;
 pub use lower_to_aws::{AwsDeployment, lower_to_aws};
 pub use manifest::{Guarantee, Parties, Person, Target};
+pub use nearest::nearest;
 pub use options::{LOCAL, Options};
 pub use parameter::{Overridden, ParameterType, ParameterValue, ValueExplanation, ValueSource, ValuesFile};
 pub use parse::{ParsedManifest, deployment_name, parse};

@@ -21,5 +21,7 @@ pub(crate) mod supervise;
 pub(crate) mod tunnel;
 pub(crate) mod unlock;
 pub(crate) mod up;
+pub(crate) mod user;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod who_can;

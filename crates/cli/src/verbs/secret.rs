@@ -60,7 +60,7 @@ fn rotate(arguments: &RotateArguments, surroundings: &Surroundings, console: &Co
         allowed: AllowedArguments::default(),
         account: AccountArguments::default(),
     };
-    up::run_here(&arguments, Some(&Choice { secret }), manifest, application, console, begun)
+    up::run_here(&arguments, Some(&Choice { secrets: vec![secret] }), manifest, application, console, begun)
 }
 
 fn list(arguments: &DeploymentArguments, console: &Console) -> Result<(), CommandError> {

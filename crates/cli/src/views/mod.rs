@@ -1,7 +1,9 @@
 //! How results look: for people on a terminal, as plain lines, as JSON. Views hold no rule.
 
+pub(crate) mod access;
 pub(crate) mod account_plan;
 pub(crate) mod cloud_progress;
+pub(crate) mod diff;
 pub(crate) mod error;
 pub(crate) mod evidence;
 pub(crate) mod findings;

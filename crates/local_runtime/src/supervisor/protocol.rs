@@ -220,6 +220,9 @@ pub(crate) struct SupervisorStatus {
 pub struct SshServerState {
     /// Its component.
     pub component: ComponentName,
+    /// Who may log in.
+    #[serde(default)]
+    pub accounts: Vec<String>,
     /// What it tells about itself.
     pub status: ssh::ServerStatus,
 }

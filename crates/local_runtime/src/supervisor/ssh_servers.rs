@@ -68,6 +68,7 @@ impl SshServers {
     pub(crate) fn status(&self) -> IndexMap<NodeId, SshServerState> {
         let state = |order: &SshServerOrder, server: &Server| SshServerState {
             component: order.component.clone(),
+            accounts: order.accounts.keys().cloned().collect(),
             status: server.status(),
         };
         self.running.iter().map(|(node, (order, server))| (node.clone(), state(order, server))).collect()

@@ -43,8 +43,8 @@ impl Login {
         let (component, spec) = component(arguments.component.as_deref(), graph)?;
         let (role, declaration) = role(arguments, component, spec, graph, surroundings)?;
         let database = database(arguments, role, declaration)?;
-        // While a password is rotated there are two logins; the later one stays.
-        let Some((user, password)) = declaration.logins.last() else {
+        // While a password is rotated there are two logins; the first one stays.
+        let Some((user, password)) = declaration.logins.first() else {
             return Err(CommandError::usage(format!("{role} has no login at {component}"), "type `landfall up`"));
         };
         let folders = Surroundings::folders().map_err(CommandError::Preflight)?;
