@@ -1,5 +1,5 @@
--- The harbours of the Merrow Isles, for MySQL 8.4 and MariaDB 10.11, and later. Times of calls are local time, those of changes are UTC.
--- schema-postgres.sql says the same for the other family; app/harbourlog/schema.py is what the application expects.
+-- The harbours of the Merrow Isles, for MySQL 8.4 and later. Times of calls are local time, those of changes are UTC.
+-- Made by generate.py, as those for the other engines; app/harbourlog/schema.py is what the application expects.
 
 CREATE TABLE harbours (
   id integer NOT NULL PRIMARY KEY,

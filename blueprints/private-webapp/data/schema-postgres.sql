@@ -1,5 +1,5 @@
 -- The harbours of the Merrow Isles, for PostgreSQL 15 and later. Times of calls are local time, those of changes are UTC.
--- schema-mysql.sql says the same for the other family; app/harbourlog/schema.py is what the application expects.
+-- Made by generate.py, as those for the other engines; app/harbourlog/schema.py is what the application expects.
 
 CREATE TABLE harbours (
   id integer NOT NULL PRIMARY KEY,

@@ -77,7 +77,7 @@ pub(crate) struct Substitution<'a> {
 
 impl Substitution<'_> {
     /// The tree as JSON with all parameters replaced. A key whose value is one parameter that has
-    /// not been given is left out.
+    /// not been given is left out, and so is a mapping of nothing but such keys.
     pub(crate) fn tree(&mut self, node: &Node, path: &ManifestPath, components: ComponentReferences) -> Option<Value> {
         match &node.kind {
             Kind::Scalar { .. } => match node.to_json() {
@@ -95,7 +95,10 @@ impl Substitution<'_> {
                         mapping.insert(entry.key.clone(), value);
                     }
                 }
-                Some(Value::Object(mapping))
+                let is_unset = mapping.is_empty()
+                    && !entries.is_empty()
+                    && !entries.iter().any(|entry| self.uses.is_lost(&path.key(&entry.key)));
+                (!is_unset).then_some(Value::Object(mapping))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use model::database::{Engine, GrantLevel};
 use model::private_access::DatabaseLogin;
-use model::text::{Atom, DatabaseFile};
+use model::text::{Atom, DatabaseFile, Part};
 use model::{ComponentName, ManifestPath, NodeId, PortId, Text};
 
 /// Somebody other than a person uses a database.
@@ -84,7 +84,60 @@ pub struct DatabaseWay {
     pub password: Text,
 }
 
+/// What whoever logs in is told: name, meaning, whether it is secret.
+pub(crate) const PARTS: [(&str, &str, bool); 7] = [
+    ("url", "the URL of the database that it uses, with user, password and TLS settings", true),
+    ("host", "the address of the database server", false),
+    ("port", "the port of the database server", false),
+    ("database", "the name of the database", false),
+    ("user", "the login", false),
+    ("password", "the login's password", true),
+    ("ca", "the file of the authority that the server's certificate is checked with", false),
+];
+
 impl DatabaseWay {
+    /// The values of [`PARTS`], in their order. `driver` is SQLAlchemy's word for one.
+    pub(crate) fn parts(&self, driver: Option<&str>) -> [Text; PARTS.len()] {
+        [
+            self.url(driver),
+            self.host(),
+            Text::hole(Atom::Port(self.port.clone())),
+            Text::literal(&self.database),
+            self.user.clone(),
+            self.password.clone(),
+            self.authority(),
+        ]
+    }
+
+    /// The URL, with the server's certificate and name checked. Logins and generated passwords have no character that
+    /// would have to be encoded in it. For MySQL the words are SQLAlchemy's: PyMySQL's own `ssl_verify_identity` makes it
+    /// forget the authority when it comes by a URL.
+    fn url(&self, driver: Option<&str>) -> Text {
+        let scheme = self.engine.scheme();
+        let scheme = driver.map_or_else(|| scheme.to_owned(), |driver| format!("{scheme}+{driver}"));
+        let literal = |text: &str| Text::literal(text);
+        let (before_ca, after_ca) = if self.engine.speaks_mysql() {
+            ("?ssl_ca=", "&ssl_check_hostname=true")
+        } else {
+            ("?sslmode=verify-full&sslrootcert=", "")
+        };
+        let texts = [
+            literal(&format!("{scheme}://")),
+            self.user.clone(),
+            literal(":"),
+            self.password.clone(),
+            literal("@"),
+            self.host(),
+            literal(":"),
+            Text::hole(Atom::Port(self.port.clone())),
+            literal(&format!("/{}{before_ca}", self.database)),
+            self.authority(),
+            literal(after_ca),
+        ];
+        let is_empty = |part: &Part| matches!(part, Part::Literal(text) if text.is_empty());
+        texts.iter().flat_map(|text| text.parts().to_vec()).filter(|part| !is_empty(part)).collect()
+    }
+
     /// The address of the server.
     #[must_use]
     pub fn host(&self) -> Text {

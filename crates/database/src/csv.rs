@@ -92,7 +92,10 @@ fn field(
                     text.push(character);
                 }
                 None => {
-                    return Err(Malformed { line: start, what: "a quoted field begins here and never ends".to_owned() });
+                    return Err(Malformed {
+                        line: start,
+                        what: "a quoted field begins here and never ends".to_owned(),
+                    });
                 }
             }
         }

@@ -55,7 +55,7 @@ pub fn validate(name: &str, spec: ProbeSpec, cx: &ProbeContext<'_>, findings: &m
     let before = findings.error_count();
     let holds = holds(&spec.when, cx, findings);
     let http_at = cx.at.key("http");
-    let to = target(&spec.http, &http_at, cx, findings);
+    let to = target(&spec.http, &http_at, holds, cx, findings);
     let headers = headers(&spec.http, &http_at, findings);
     let basic = basic(&spec.http, &http_at, findings);
     check_request(&spec.http, &http_at, findings);
@@ -113,11 +113,16 @@ fn holds(said: &IndexMap<String, OneOrMany<Scalar>>, cx: &ProbeContext<'_>, find
 fn target(
     said: &HttpProbe,
     at: &ManifestPath,
+    holds: bool,
     cx: &ProbeContext<'_>,
     findings: &mut Findings,
 ) -> Option<ComponentName> {
     let place = at.key("to");
     let Some(kind) = cx.kinds.get(&said.to) else {
+        // What is not asked may be about a component that only another environment has.
+        if !holds {
+            return None;
+        }
         let help = match nearest(&said.to, cx.kinds.keys().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "name an edge or a service of this manifest".to_owned(),

@@ -3,7 +3,7 @@
 use super::promises::{self, StandIn};
 use super::validate::{ValidPeer, ValidReverse, ValidTunnel, ValidWay};
 use crate::context::{LocalContext, needs_of};
-use crate::database_use::DatabaseWay;
+use crate::database_use::{DatabaseWay, PARTS};
 use indexmap::IndexMap;
 use model::private_access::{SshAccount, SshPeer, SshServerSpec, TunnelHealth, TunnelSpec, TunnelWay};
 use model::process_graph::{NodeSpec, PortWish, SecretRecipe, SecretSpec};
@@ -75,7 +75,19 @@ fn realise_reverse(valid: &ValidTunnel, reverse: &ValidReverse, key: NodeId, pub
     let about = "where the vendor's end of the tunnel comes out; an SSH server of this machine stands for the vendor's";
     cx.output(format!("{}.far-end", cx.name), about, address.collect());
     cx.output(format!("{}.public-key", cx.name), "the public half of its key, for the vendor", public);
+    if reverse.reads_through_stand_in() {
+        export_far_end(database.as_ref(), &stand_in.listen, cx);
+    }
     promises::reverse(valid, reverse, &node, database.as_ref(), Some(&stand_in), cx);
+}
+
+/// What the vendor is told of the database, for a component that plays the vendor here. Nothing of a service.
+fn export_far_end(database: Option<&DatabaseWay>, listen: &PortId, cx: &mut LocalContext<'_>) {
+    let far_end = database.map(|database| DatabaseWay { port: listen.clone(), ..database.clone() });
+    let parts = far_end.map_or_else(|| PARTS.map(|_| Text::literal("")), |far_end| far_end.parts(None));
+    for ((part, ..), text) in PARTS.into_iter().zip(parts) {
+        cx.export(format!("far-end.{part}"), text);
+    }
 }
 
 /// The server that stands for the vendor's: it accepts exactly what the vendor's would, a key and a port to listen on.

@@ -11,7 +11,7 @@ use crate::aws_context::AwsContext;
 use crate::bastion::TARGETS;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
-use crate::database_use::DatabaseUse;
+use crate::database_use::{DatabaseUse, PARTS};
 use crate::together::Facts;
 use model::database::GrantLevel;
 use model::{FindingCode, Findings};
@@ -49,6 +49,10 @@ impl Component for Tunnel {
         if matches!(valid.way, ValidWay::Forward { .. }) {
             exports.push(export("address", "the address on which it listens"));
             exports.push(export("port", "the number of the port on which it listens"));
+        }
+        if valid.reverse().is_some_and(ValidReverse::reads_through_stand_in) {
+            let far_end = |(part, about, secret)| ExportName { name: format!("far-end.{part}"), about, secret };
+            exports.extend(PARTS.map(far_end));
         }
         exports
     }

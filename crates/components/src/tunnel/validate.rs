@@ -68,6 +68,14 @@ pub(crate) struct ValidReverse {
     pub(crate) listen: Option<u16>,
 }
 
+impl ValidReverse {
+    /// Whether somebody of this deployment may play the vendor and read a database at the far end. Only where its rights
+    /// are said is the target known to be a database.
+    pub(super) fn reads_through_stand_in(&self) -> bool {
+        self.to.is_none() && self.grants.is_some()
+    }
+}
+
 /// An SSH server of somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ValidPeer {

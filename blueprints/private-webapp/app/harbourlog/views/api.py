@@ -47,17 +47,18 @@ def change(number):
     """Changes fields of a call, if it still has the version that was said."""
     person = _person()
     given = request.get_json(silent=True)
-    if not isinstance(given, dict) or not isinstance(given.get("version"), int):
+    dry = request.args.get("dry-run", "") not in ("", "0", "false")
+    # What is undone anyway need not say which version it is about.
+    if not isinstance(given, dict) or not isinstance(given.get("version", 0 if dry else None), int):
         abort(400, "A JSON object with the version of the call, and the fields to change.")
     unknown = set(given) - set(editing.CALL) - {"version"}
     if unknown:
         abort(422, "These cannot be changed: " + ", ".join(sorted(unknown)))
-    dry = request.args.get("dry-run", "") not in ("", "0", "false")
     try:
         values = editing.read("call", given)
         with database.writing() as db:
             before = _found(db, number)
-            editing.change(db, "call", queries.one_call(db, number), values, given["version"], person)
+            editing.change(db, "call", queries.one_call(db, number), values, given.get("version", before["version"]), person)
             after = _found(db, number)
             if dry:
                 db.get_transaction().rollback()
