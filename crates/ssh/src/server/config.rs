@@ -108,7 +108,9 @@ impl ServerConfig {
         }
     }
 
-    pub(crate) fn lets_in(&self, address: IpAddr) -> bool {
+    /// Whether one may connect from there.
+    #[must_use]
+    pub fn lets_in(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.sources.is_empty() || self.sources.iter().any(|block| block.contains(&address))
     }

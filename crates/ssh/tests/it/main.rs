@@ -1,5 +1,6 @@
 //! The crate against itself and against OpenSSH.
 
+mod hostile;
 mod own_client;
 mod sshd;
 mod stock_client;
