@@ -152,3 +152,49 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
     }
     pattern[p..].iter().all(|&c| c == '*')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PrivateKey;
+
+    fn lines(text: &str, host: &str, port: u16) -> Vec<String> {
+        read_known_hosts(text, Path::new("file"), host, port).keys.into_iter().map(|(_, place)| place).collect()
+    }
+
+    #[test]
+    fn a_server_is_found_under_each_way_of_writing_it() {
+        let key = PrivateKey::generate().unwrap().public();
+        let other = PrivateKey::generate().unwrap().public();
+        let text = format!(
+            "# a comment\n\
+             plain.example,192.0.2.7 {key} who wrote it\n\
+             [ported.example]:2222\t{key}\n\
+             *.wild.example,!not.wild.example {key}\n\
+             wrong line\n\
+             broken.example ssh-ed25519 AAAAnonsense\n\
+             @cert-authority * {other}\n\
+             @unknown * {other}\n\
+             h?st.example {key}\n"
+        );
+        assert_eq!(lines(&text, "plain.example", 22), ["file:2"]);
+        assert_eq!(lines(&text, "PLAIN.example", 22), ["file:2"]);
+        assert_eq!(lines(&text, "192.0.2.7", 22), ["file:2"]);
+        assert_eq!(lines(&text, "plain.example", 2222), [""; 0]);
+        assert_eq!(lines(&text, "ported.example", 2222), ["file:3"]);
+        assert_eq!(lines(&text, "ported.example", 22), [""; 0]);
+        assert_eq!(lines(&text, "a.wild.example", 22), ["file:4"]);
+        assert_eq!(lines(&text, "not.wild.example", 22), [""; 0]);
+        assert_eq!(lines(&text, "broken.example", 22), [""; 0]);
+        assert_eq!(lines(&text, "host.example", 22), ["file:9"]);
+        assert_eq!(lines(&text, "hoost.example", 22), [""; 0]);
+    }
+
+    #[test]
+    fn a_revoked_key_is_known_as_such() {
+        let key = PrivateKey::generate().unwrap().public();
+        let text = format!("host {key}\n@revoked host {key}\n");
+        let expected = read_known_hosts(&text, Path::new("file"), "host", 22);
+        assert_eq!(expected.revoked, [(key, "file:2".to_owned())]);
+    }
+}

@@ -100,3 +100,21 @@ impl Backoff {
         whole.mul_f64(0.5 + share / 2.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pauses_double_up_to_their_bound_and_differ() {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        let pauses: Vec<Duration> = (0..200).map(|_| backoff.pause()).collect();
+        for (index, pause) in pauses.iter().enumerate() {
+            let whole = Duration::from_millis(100) * 2_u32.pow(u32::try_from(index.min(10)).unwrap());
+            let whole = whole.min(Duration::from_secs(2));
+            assert!(*pause >= whole / 2 && *pause <= whole, "{index}: {pause:?}");
+        }
+        let late = &pauses[20..];
+        assert!(late.iter().any(|pause| *pause != late[0]));
+    }
+}
