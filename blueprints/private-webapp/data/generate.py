@@ -17,6 +17,7 @@ from math import cos, hypot, log, pi, sin, sqrt
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent / "app" / "harbourlog"))
 import tides  # noqa: E402
 

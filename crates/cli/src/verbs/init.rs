@@ -39,7 +39,7 @@ fn list(console: &Console) -> Result<(), CommandError> {
         return console.document(&serde_json::json!({ "version": 1, "blueprints": all }));
     }
     for blueprint in blueprints::ALL {
-        console.line(&format!("{:<12} {}", blueprint.name, blueprint.about))?;
+        console.line(&format!("{:<15} {}", blueprint.name, blueprint.about))?;
     }
     console.line("\nType `landfall init NAME [DIRECTORY]` to write one.")
 }
