@@ -26,6 +26,7 @@ pub mod situation;
 mod stack_run;
 mod token;
 pub mod up;
+pub mod way_in;
 mod world;
 
 pub use account::{Account, Databases, Sessions};

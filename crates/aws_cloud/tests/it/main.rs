@@ -8,4 +8,5 @@ mod delegation;
 mod emulators;
 mod environment;
 mod in_memory;
+mod private_network;
 mod refusals;

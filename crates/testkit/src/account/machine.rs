@@ -232,6 +232,13 @@ impl Machine {
         physical_id
     }
 
+    /// Writes a tag on a thing.
+    pub fn tag(&mut self, physical_id: &str, key: &str, value: &str) {
+        for thing in self.things.values_mut().filter(|thing| thing.physical_id == physical_id) {
+            thing.tags.insert(key.to_owned(), value.to_owned());
+        }
+    }
+
     /// Everything that exists.
     pub fn things(&self) -> impl Iterator<Item = &Thing> {
         self.things.values()
