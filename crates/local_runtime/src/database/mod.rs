@@ -1,7 +1,9 @@
 //! Database servers of this machine: their programs found, a data folder made once, a certificate, and what they
 //! hold kept as it is declared.
 
+mod access;
 mod administrator;
+pub(crate) mod content;
 mod data_folder;
 mod facts;
 mod guise;
@@ -12,6 +14,8 @@ mod record;
 mod server;
 mod tool;
 
+pub(crate) use access::administrator_access;
+pub(crate) use content::strange;
 pub(crate) use data_folder::remove_stale_lock;
 pub use facts::DatabaseFacts;
 pub(crate) use guise::Guise;

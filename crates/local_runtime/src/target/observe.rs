@@ -28,7 +28,10 @@ pub(super) async fn observe(target: &LocalTarget, made: &IndexMap<NodeId, Made>)
     let status = status_at_rest(target, made).await?;
     let mut nodes: IndexMap<NodeId, Condition> = IndexMap::new();
     for (node, was) in made {
-        let mut wrong = wrong(target, node, was, status.as_ref())?;
+        let mut wrong = match &was.node.spec {
+            NodeSpec::DatabaseContent(spec) => database::content::wrong(target, spec).await?,
+            _ => wrong(target, node, was, status.as_ref())?,
+        };
         // What is made of something that has to be made again has to be made again too.
         if wrong.is_none() && !matches!(was.node.spec, NodeSpec::Edge(_)) {
             let is_material = |need: &&NodeId| made.get(*need).is_some_and(|need| !need.node.spec.is_only_waited_for());

@@ -49,9 +49,7 @@ pub(super) async fn perform(target: &LocalTarget, job: Job<'_>) -> Result<Outcom
         NodeSpec::DatabaseServer(spec) => database::ensure(target, job, spec).await,
         NodeSpec::SshServer(spec) => private_access::ssh_server(target, job, spec).await,
         NodeSpec::Tunnel(spec) => private_access::tunnel(target, job, spec).await,
-        NodeSpec::DatabaseContent(_) => {
-            Err(Fault::new(FaultKind::Bug, format!("making {node}"), "this machine cannot make it yet"))
-        }
+        NodeSpec::DatabaseContent(spec) => database::content::ensure(target, job, spec).await,
     }
 }
 
