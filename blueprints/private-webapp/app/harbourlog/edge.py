@@ -22,11 +22,14 @@ HEADERS = {
 
 
 class TrustTheEdgeAlone:
-    """Believes `X-Forwarded-*` when the edge says it; from anybody else they are taken out."""
+    """Believes the edge who the client is and that it came by HTTPS; from anybody else `X-Forwarded-*` are taken out.
+
+    Host and port are not believed: not every edge removes what clients say of them.
+    """
 
     def __init__(self, inner, networks):
         self.inner, self.networks = inner, networks
-        self.believing = ProxyFix(inner, x_for=1, x_proto=1, x_host=1, x_port=1)
+        self.believing = ProxyFix(inner, x_for=1, x_proto=1, x_host=0, x_port=0, x_prefix=0)
 
     def __call__(self, environ, start_response):
         if self._is_edge(environ.get("REMOTE_ADDR", "")):
