@@ -25,7 +25,7 @@ fn grants_question(managed: &[String]) -> String {
              FROM pg_attribute t JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace WHERE attacl IS NOT NULL
            UNION ALL SELECT 'ROUTINE', p.oid::regprocedure::text, proowner, proacl, true
              FROM pg_proc p WHERE proacl IS NOT NULL
-         ) o, aclexplode(o.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee JOIN pg_roles owner ON owner.oid = o.owner
+         ) o CROSS JOIN LATERAL aclexplode(o.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee JOIN pg_roles owner ON owner.oid = o.owner
          WHERE a.grantee <> o.owner AND (r.rolname IN ({list}) OR (a.grantee = 0 AND NOT o.is_of_system));"
     )
 }
