@@ -23,7 +23,7 @@ impl Settings {
     pub(crate) fn url(&self) -> String {
         let Self { engine, port, database, user, .. } = self;
         let tls = match (&self.authority, engine.speaks_mysql()) {
-            (Some(file), true) => format!("?ssl_ca={}&ssl_verify_identity=true", file.display()),
+            (Some(file), true) => format!("?ssl_ca={}&ssl_check_hostname=true", file.display()),
             (Some(file), false) => format!("?sslmode=verify-full&sslrootcert={}", file.display()),
             (None, true) => String::new(),
             (None, false) => "?sslmode=verify-full".to_owned(),
