@@ -127,8 +127,8 @@ impl<'a> Draft<'a> {
         for (id, node) in wanted {
             let own = digests.get(id).and_then(|digest| draft.change(id, node, digest));
             let change = own.or_else(|| draft.spread(node));
-            let is_fresh = change.is_some() || node.needs.iter().any(|need| draft.fresh.contains(need));
-            if is_fresh && !node.spec.is_only_waited_for() {
+            let is_fresh = change.is_some() || node.needs.iter().any(|need| draft.is_fresh_for(node, need));
+            if is_fresh {
                 draft.fresh.insert(id);
             }
             draft.changes.extend(change.map(|change| (id.clone(), change)));
@@ -139,6 +139,11 @@ impl<'a> Draft<'a> {
             draft.changes.insert(id.clone(), Change { action: Action::Delete, why: why.into() });
         }
         draft
+    }
+
+    /// Whether a node is made of a needed one that is made again.
+    fn is_fresh_for(&self, node: &Node, need: &NodeId) -> bool {
+        self.fresh.contains(need) && self.wanted.get(need).is_some_and(|needed| node.is_made_of(needed))
     }
 
     /// What happens to a node for its own sake.
@@ -164,7 +169,7 @@ impl<'a> Draft<'a> {
         let is_secret = |id: &NodeId| matches!(self.wanted.get(id), Some(Node { spec: NodeSpec::Secret(_), .. }));
         let is_other_value = |need: &NodeId| is_secret(need) && self.changes.contains_key(need);
         let spreads =
-            |need: &&NodeId| self.fresh.contains(*need) && (node.spec.is_running_part() || is_other_value(need));
+            |need: &&NodeId| self.is_fresh_for(node, need) && (node.spec.is_running_part() || is_other_value(need));
         let need = node.needs.iter().find(spreads)?;
         let what = if self.changes.contains_key(need) { "is made again" } else { "leads to what is made again" };
         Some(Change { action: Action::Repair, why: format!("{need} {what}") })
@@ -176,7 +181,7 @@ impl<'a> Draft<'a> {
         if made.node.spec != node.spec || made.node.component != node.component {
             reasons.push("its description changed".to_owned());
         }
-        let is_content = |id: &NodeId| self.wanted.get(id).is_some_and(|needed| !needed.spec.is_only_waited_for());
+        let is_content = |id: &NodeId| self.wanted.get(id).is_some_and(|needed| node.is_made_of(needed));
         let changed = |need: &&NodeId| self.changes.contains_key(*need) && is_content(need);
         for need in node.needs.intersection(&made.node.needs).filter(changed) {
             reasons.push(format!("{need} changes"));

@@ -41,6 +41,16 @@ pub struct Node {
     pub spec: NodeSpec,
 }
 
+impl Node {
+    /// Whether it is made of a node that it needs, so that it has to be made again with it. It only waits for what runs, for what
+    /// a database holds, and for the parts of somebody else's database server.
+    #[must_use]
+    pub fn is_made_of(&self, needed: &Self) -> bool {
+        let is_server = matches!(needed.spec, NodeSpec::DatabaseServer(_));
+        !needed.spec.is_only_waited_for() && (!is_server || self.component == needed.component)
+    }
+}
+
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
@@ -178,7 +188,7 @@ impl ProcessGraph {
         for (id, node) in &self.nodes {
             let content = |need: &NodeId| {
                 let needed = self.nodes.get(need)?;
-                if needed.spec.is_only_waited_for() { None } else { digests.get(need) }
+                if node.is_made_of(needed) { digests.get(need) } else { None }
             };
             let needs: BTreeMap<&NodeId, Option<&Digest>> =
                 node.needs.iter().map(|need| (need, content(need))).collect();

@@ -11,8 +11,8 @@ use crate::rotation::{self, Choice, Replaceable};
 use crate::surroundings::Surroundings;
 use crate::verbs::up;
 use crate::views::table::columns;
-use model::ProcessGraph;
 use model::process_graph::{Node, NodeSpec, SecretRecipe, SecretSpec};
+use model::{NodeId, ProcessGraph};
 use serde_json::json;
 use std::time::Instant;
 
@@ -118,7 +118,8 @@ fn users(graph: &ProcessGraph, secret: &Replaceable) -> Vec<String> {
     let mut users = Vec::new();
     for (id, node) in &graph.nodes {
         let Node { component, needs, spec, .. } = node;
-        if !needs.iter().any(|need| made_of.contains(need)) {
+        let is_material = |need: &NodeId| graph.nodes.get(need).is_some_and(|needed| node.is_made_of(needed));
+        if !needs.iter().any(|need| made_of.contains(need) && is_material(need)) {
             continue;
         }
         if spec.is_only_waited_for() {

@@ -34,7 +34,7 @@ pub(super) async fn observe(target: &LocalTarget, made: &IndexMap<NodeId, Made>)
         };
         // What is made of something that has to be made again has to be made again too.
         if wrong.is_none() && !matches!(was.node.spec, NodeSpec::Edge(_)) {
-            let is_material = |need: &&NodeId| made.get(*need).is_some_and(|need| !need.node.spec.is_only_waited_for());
+            let is_material = |need: &&NodeId| made.get(*need).is_some_and(|need| was.node.is_made_of(&need.node));
             let broken = |need: &&NodeId| matches!(nodes.get(*need), Some(Condition::Broken(_)));
             wrong = was.node.needs.iter().filter(is_material).find(broken).map(|need| format!("{need} is made again"));
         }

@@ -3,13 +3,15 @@
 use crate::world::{Deployment, World, kill, lives, script};
 use indexmap::IndexMap;
 use local_runtime::Phase;
-use model::database::Engine;
+use model::database::{
+    DataForm, DatabaseContent, DatabaseDeclaration, Engine, GrantLevel, InitialData, RoleDeclaration,
+};
 use model::process_graph::{
-    DatabaseServerSpec, FileSpec, NodeSpec, PortWish, ProgramSpec, Readiness, ReadinessCheck, SecretRecipe, SecretSpec,
-    StopSignal,
+    DatabaseContentSpec, DatabaseServerSpec, FileSpec, NodeSpec, PortWish, ProgramSpec, Readiness, ReadinessCheck,
+    SecretRecipe, SecretSpec, StopSignal,
 };
 use model::text::{DatabaseFile, DatabaseProgram, Part, TemplateValue};
-use model::{Action, Atom, FaultKind, NodeId, PortId, Text};
+use model::{Action, Atom, Digest, FaultKind, NodeId, PortId, Text};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -236,4 +238,124 @@ async fn a_stale_lock_with_the_number_of_another_process_keeps_nobody_out() {
     it.perform(&program, Action::Repair).await.unwrap();
     assert_eq!(say(&it, Engine::Postgres, &port, "SELECT 1").unwrap(), "1");
     it.target.stop_everything().await.unwrap();
+}
+
+/// A server with a database, a table and a reader of it.
+fn with_content(it: &mut Deployment, engine: Engine, reader: &str) -> (PortId, NodeId) {
+    let (port, _) = database(it, server_spec(engine));
+    let recipe = SecretRecipe::Password { length: 32, alphabet: "abcdefghijkmnpqrstuvwxyz23456789-_".into() };
+    let secret = NodeSpec::Secret(SecretSpec::Generated { recipe, generation: 1 });
+    let password = it.node(&format!("db/roles/{reader}"), &[], secret);
+    let data = "CREATE TABLE teams (name varchar(20));\nINSERT INTO teams VALUES ('red'), ('blue');\n";
+    let folder = it.target.home().root().join("../../../manifest");
+    fs::write(folder.join("teams.sql"), data).unwrap();
+    let declared = DatabaseDeclaration {
+        extensions: Vec::new(),
+        data: vec![InitialData {
+            path: "teams.sql".into(),
+            digest: Digest::of_bytes(data.as_bytes()),
+            form: DataForm::Sql,
+        }],
+    };
+    let role = RoleDeclaration {
+        logins: IndexMap::from([(reader.to_owned(), password)]),
+        grants: IndexMap::from([("app".to_owned(), GrantLevel::ReadOnly)]),
+        connections: Some(5),
+        sources: vec!["127.0.0.1/32".into()],
+    };
+    let content = DatabaseContent {
+        engine,
+        databases: IndexMap::from([("app".to_owned(), declared)]),
+        roles: IndexMap::from([(reader.to_owned(), role)]),
+    };
+    let spec = DatabaseContentSpec { server: NodeId::new("db/server"), port: port.clone(), content, backups_kept: 2 };
+    let needs = ["db/server", "db/program", &format!("db/roles/{reader}")];
+    let node = it.node("db/content", &needs, NodeSpec::DatabaseContent(spec));
+    (port, node)
+}
+
+async fn content_is_kept_as_declared(engine: Engine) {
+    if !is_here(engine) {
+        return;
+    }
+    let world = World::new();
+    let mut it = world.deployment("content");
+    let (port, content) = with_content(&mut it, engine, "bi");
+    it.up().await.unwrap();
+    let count = if engine == Engine::Postgres { "SELECT 1" } else { "SELECT count(*) FROM app.teams" };
+    say(&it, engine, &port, count).unwrap();
+    assert_eq!(it.troubles().await, [""; 0]);
+    let again = it.perform(&content, Action::Repair).await.unwrap();
+    assert!(again.summary.ends_with("as declared"), "{}", again.summary);
+    assert!(it.target.drift(&it.made).await.unwrap().is_empty());
+
+    // A grant by hand is told in words, and taken away by the next step; a login by hand is told and stays.
+    let (grant, stranger) = match engine {
+        Engine::Postgres => ("ALTER ROLE bi CREATEDB", "CREATE ROLE stranger LOGIN PASSWORD 'x'"),
+        Engine::Mysql | Engine::Mariadb => {
+            ("GRANT INSERT ON app.* TO 'bi'@'127.0.0.1'", "CREATE USER 'stranger'@'%' IDENTIFIED BY 'x'")
+        }
+    };
+    say(&it, engine, &port, grant).unwrap();
+    say(&it, engine, &port, stranger).unwrap();
+    let troubles = it.troubles().await;
+    assert_eq!(troubles.len(), 1, "{troubles:?}");
+    assert!(troubles[0].starts_with("db/content: ") && troubles[0].contains("bi"), "{troubles:?}");
+    let drift = it.target.drift(&it.made).await.unwrap();
+    let of = |mended| drift.iter().filter(|one| one.mended == mended).map(|one| one.what.as_str()).collect::<Vec<_>>();
+    assert!(of(true).iter().any(|what| what.contains("bi")), "{drift:?}");
+    assert!(of(false).iter().any(|what| what.contains("stranger")), "{drift:?}");
+    it.heal().await.unwrap();
+    assert_eq!(it.troubles().await, [""; 0]);
+    assert!(it.target.drift(&it.made).await.unwrap().iter().all(|one| !one.mended));
+
+    // A server that does not run hides nothing: the parts that run are mended, then what it holds is looked at.
+    it.target.stop_everything().await.unwrap();
+    let troubles = it.troubles().await;
+    assert!(troubles.iter().any(|trouble| trouble.starts_with("db/program: no supervisor runs")), "{troubles:?}");
+    assert!(troubles.iter().any(|trouble| trouble.starts_with("db/content: ")), "{troubles:?}");
+    it.heal().await.unwrap();
+    assert_eq!(it.troubles().await, [""; 0]);
+    no_password_anywhere(&it);
+    it.target.stop_everything().await.unwrap();
+}
+
+/// The canary: no password stands in any file but those of `secrets/`, nor in any process' arguments.
+fn no_password_anywhere(it: &Deployment) {
+    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                files(&entry.path(), found);
+            } else if kind.is_file() {
+                found.push(entry.path());
+            }
+        }
+    }
+    let root = it.target.home().root();
+    let mut all = Vec::new();
+    files(root, &mut all);
+    let (secret, other): (Vec<_>, Vec<_>) = all.into_iter().partition(|file| file.starts_with(root.join("secrets")));
+    let values: Vec<String> =
+        secret.iter().filter(|file| file.ends_with("value")).map(|file| fs::read_to_string(file).unwrap()).collect();
+    assert!(values.len() >= 2, "{secret:?}");
+    let holds = |bytes: &[u8], value: &str| bytes.windows(value.len()).any(|window| window == value.as_bytes());
+    for file in other {
+        let bytes = fs::read(&file).unwrap();
+        assert!(!values.iter().any(|value| holds(&bytes, value)), "a password stands in {}", file.display());
+    }
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        assert!(!values.iter().any(|value| holds(&line, value)), "a password is an argument of {:?}", process.path());
+    }
+}
+
+#[tokio::test]
+async fn the_content_of_postgresql_is_kept_as_declared() {
+    content_is_kept_as_declared(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn the_content_of_mariadb_is_kept_as_declared() {
+    content_is_kept_as_declared(Engine::Mariadb).await;
 }
