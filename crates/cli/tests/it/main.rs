@@ -8,6 +8,7 @@ mod aws_verbs;
 mod bad_input;
 mod life;
 mod offline;
+mod private_access;
 mod proof;
 mod small;
 mod stopped;

@@ -4,13 +4,19 @@ use super::local::STAND_IN_ACCOUNT;
 use super::validate::{ValidReverse, ValidTunnel};
 use crate::context::LocalContext;
 use crate::database_use::DatabaseWay;
+use indexmap::IndexMap;
 use model::database::GrantLevel;
-use model::probe::{Addresses, Probe, Question, SqlExpectation, SshRequest};
+use model::probe::{
+    Addresses, Endpoint, HttpExpectation, HttpRequest, Probe, Question, RequestBody, SqlExpectation, SshRequest,
+};
+use model::process_graph::{NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::Atom;
-use model::{NodeId, PortId, ProbeId, Text};
+use model::{ComponentName, NodeId, PortId, ProbeId, Text};
 
 /// Seconds in which a tunnel whose connection was cut must be back.
 const BACK_WITHIN_SECONDS: u32 = 30;
+/// Seconds that an answer through a tunnel may take.
+const PATIENCE_SECONDS: u32 = 10;
 
 /// The server that stands for the vendor's.
 pub(super) struct StandIn {
@@ -47,7 +53,14 @@ impl Promises<'_, '_> {
     fn state(&mut self, node: &NodeId, key: &str) {
         let name = &self.cx.name;
         let claim = format!("{name} is connected and works");
-        let help = format!("`landfall tunnel status` says what it waits for; its log: `landfall logs {name}`");
+        let gate = self.valid.gate.as_deref().map(|gate| format!(" ({gate})")).unwrap_or_default();
+        let help = match self.valid.reverse() {
+            Some(ValidReverse { to: None, .. }) => format!("its log says why not: `landfall logs {name}`"),
+            _ => format!(
+                "while the other side does not know its key: hand over the line of `landfall outputs --only \
+                 {name}.authorized-keys`{gate}; otherwise its log says why not: `landfall logs {name}`"
+            ),
+        };
         self.add("up", key, claim, Question::Tunnel { tunnel: node.clone() }, help);
     }
 
@@ -94,7 +107,14 @@ pub(super) fn reverse(
             through(&mut promises, reverse, database, stand_in);
             query(database, &stand_in.listen, true, "SELECT 1", SqlExpectation::Rows { at_least: 1 })
         }
-        _ => Question::Tunnel { tunnel: node.clone() },
+        (Some(stand_in), None) => {
+            let question = service_answers(&reverse.target.0, &stand_in.listen, promises.cx);
+            let claim = format!("{} answers at the vendor's side of {}", reverse.target.0, promises.cx.name);
+            let help = format!("the tunnel may be open and {0} dead behind it: `landfall logs {0}`", reverse.target.0);
+            promises.add("answers", "target", claim, question.clone(), help);
+            question
+        }
+        (None, _) => Question::Tunnel { tunnel: node.clone() },
     };
     if let Some(stand_in) = stand_in {
         nothing_else(&mut promises, stand_in);
@@ -102,6 +122,34 @@ pub(super) fn reverse(
     promises.comes_back(node, alive);
     for probe in promises.probes {
         cx.probe(probe);
+    }
+}
+
+/// The question by which a service shows that it can be used, at the far end. A port that is open there proves nothing:
+/// the other server accepts whether anything is behind it or not.
+fn service_answers(service: &ComponentName, far_end: &PortId, cx: &LocalContext<'_>) -> Question {
+    let checks = cx.local.graph().nodes.values().filter(|node| node.component == *service);
+    let asked = checks.into_iter().find_map(|node| match &node.spec {
+        NodeSpec::Program(ProgramSpec { readiness, .. }) => match &readiness.check {
+            ReadinessCheck::Http { path, statuses, .. } => Some((path.clone(), statuses.clone())),
+            ReadinessCheck::Running | ReadinessCheck::Port { .. } => None,
+        },
+        _ => None,
+    });
+    match asked {
+        Some((path, statuses)) => Question::Http {
+            request: HttpRequest {
+                to: Endpoint::Port { port: far_end.clone() },
+                method: "GET".to_owned(),
+                path,
+                headers: IndexMap::new(),
+                basic: None,
+                body: RequestBody::Empty,
+                timeout_seconds: PATIENCE_SECONDS,
+            },
+            expect: HttpExpectation { statuses, ..HttpExpectation::default() },
+        },
+        None => Question::Tcp { port: far_end.clone(), on: Addresses::Loopback, open: true },
     }
 }
 
