@@ -28,7 +28,7 @@ people:
 "#;
 
 /// The programs that these tests are about; none when one of them is missing.
-fn tools(test: &str) -> Option<()> {
+pub(crate) fn tools(test: &str) -> Option<()> {
     let missing = ["ssh", "ssh-keygen", "sshd", "python3"].into_iter().find(|name| program(name).is_none());
     match missing {
         Some(name) => {
@@ -39,46 +39,76 @@ fn tools(test: &str) -> Option<()> {
     }
 }
 
-fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     ["/usr/bin", "/usr/sbin", "/bin", "/sbin"]
         .iter()
         .map(|folder| Path::new(folder).join(name))
         .find(|path| path.exists())
 }
 
-struct Shop(TestEnvironment);
+pub(crate) struct Shop {
+    machine: TestEnvironment,
+    /// The network namespace that is its machine, when there are several.
+    space: Option<String>,
+}
 
 impl Shop {
+    pub(crate) fn within(space: &str) -> Self {
+        Self { space: Some(space.to_owned()), ..Self::new() }
+    }
+
     fn new() -> Self {
         let machine = machine();
         key_pair(&machine.work().join("alice"));
         key_pair(&machine.work().join("stranger"));
         let key = std::fs::read_to_string(machine.work().join("alice.pub")).expect("a key");
         machine.write("landfall.yaml", MANIFEST.replace("KEY", key.trim()));
-        Self(machine)
+        Self { machine, space: None }
     }
 
-    fn edit(&self, from: &str, to: &str) {
-        let path = self.0.work().join("landfall.yaml");
+    pub(crate) fn work(&self) -> PathBuf {
+        self.machine.work()
+    }
+
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let path = self.work().join("landfall.yaml");
         let text = std::fs::read_to_string(&path).expect("the manifest");
         assert!(text.contains(from), "`{from}` is not in the manifest");
         std::fs::write(path, text.replace(from, to)).expect("the manifest is written");
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.0.run(arguments)
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        match &self.space {
+            None => self.machine.run(arguments),
+            Some(space) => {
+                let own = self.machine.command(arguments);
+                let mut there = Command::new("ip");
+                there.args(["netns", "exec", space]).arg(own.get_program()).args(own.get_args()).env_clear();
+                there.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+                there.current_dir(self.work()).stdin(Stdio::null());
+                let began = std::time::Instant::now();
+                let output = there.output().expect("ip");
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                Output {
+                    code: output.status.code(),
+                    stdout: text(&output.stdout),
+                    stderr: text(&output.stderr),
+                    took: began.elapsed(),
+                }
+            }
+        }
     }
 
-    fn output(&self, name: &str) -> String {
+    pub(crate) fn output(&self, name: &str) -> String {
         self.run(&["outputs", "--only", name]).expect_code(0).stdout.trim().to_owned()
     }
 
     /// How the tunnel is, by `tunnel status`.
-    fn tunnel(&self) -> Value {
+    pub(crate) fn tunnel(&self) -> Value {
         document(&self.run(&["tunnel", "status", "--json"]).expect_code(0))["tunnels"]["bi/tunnel"].clone()
     }
 
-    fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         self.tunnel()["status"]["state"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -87,19 +117,19 @@ impl Shop {
         let port = self.output("jump.address").rsplit(':').next().expect("a port").to_owned();
         let mut ssh = Command::new("ssh");
         ssh.arg("-p").arg(port).args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i"]);
-        ssh.arg(self.0.work().join(key)).arg("-o").arg(format!("UserKnownHostsFile={}", self.known_hosts().display()));
+        ssh.arg(self.work().join(key)).arg("-o").arg(format!("UserKnownHostsFile={}", self.known_hosts().display()));
         ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", "ExitOnForwardFailure=yes"]).args(more);
         ssh.arg(format!("{user}@127.0.0.1")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         ssh
     }
 
     fn known_hosts(&self) -> PathBuf {
-        let file = self.0.work().join("known_hosts");
+        let file = self.work().join("known_hosts");
         std::fs::write(&file, self.output("jump.known-hosts") + "\n").expect("written");
         file
     }
 
-    fn down(&self) {
+    pub(crate) fn down(&self) {
         let _ = self.run(&["down", "--yes"]).expect_code(0);
     }
 }
@@ -147,7 +177,7 @@ fn the_stock_client_gets_exactly_what_is_stated() {
     assert_eq!(words.next(), Some("ssh"));
     let mut forward = Command::new("ssh");
     forward.args(words).args(["-F", "none", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-i"]);
-    let _forward = Running(forward.arg(shop.0.work().join("alice")).stdin(Stdio::null()).spawn().expect("ssh"));
+    let _forward = Running(forward.arg(shop.work().join("alice")).stdin(Stdio::null()).spawn().expect("ssh"));
     let status = eventually("the service answers through the bastion", PATIENCE, || answer(18_080));
     assert!(status.contains("200"), "{status}");
 
@@ -176,17 +206,17 @@ fn a_way_is_held_open_with_the_own_client_too() {
     let Some(()) = tools("a_way_is_held_open_with_the_own_client_too") else { return };
     let shop = Shop::new();
     let _ = shop.run(&["up"]).expect_code(0);
-    let key = shop.0.work().join("alice").display().to_string();
+    let key = shop.work().join("alice").display().to_string();
     let port = free_port();
     let open = ["tunnel", "open", "app", "--key", &key, "--port", &port.to_string(), "--json"];
-    let mut child = shop.0.command(&open).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("landfall");
+    let mut child = shop.machine.command(&open).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("landfall");
     let status = eventually("the service answers", PATIENCE, || answer(port));
     assert!(status.contains("200"), "{status}");
     crate::support::signal(child.id(), nix::sys::signal::Signal::SIGINT);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert_eq!(answer(port), None, "the port stays open");
 
-    let stranger = shop.0.work().join("stranger").display().to_string();
+    let stranger = shop.work().join("stranger").display().to_string();
     let refused = shop.run(&["tunnel", "open", "app", "--key", &stranger, "--as", "alice"]);
     assert_eq!(refused.code, Some(7), "{}", refused.stderr);
     assert!(refused.stderr.contains("does not accept alice with SHA256:"), "{}", refused.stderr);
@@ -201,28 +231,38 @@ fn a_way_is_held_open_with_the_own_client_too() {
 }
 
 /// An SSH server of Debian that stands for a vendor's, with one account: whoever runs the test.
-struct Vendor {
+pub(crate) struct Vendor {
     folder: PathBuf,
-    port: u16,
-    listen: u16,
+    pub(crate) port: u16,
+    pub(crate) listen: u16,
     user: String,
+    address: String,
+    space: Option<String>,
     server: Option<Running>,
 }
 
 impl Vendor {
     fn new(folder: PathBuf) -> Self {
+        Self::at(folder, None, "127.0.0.1")
+    }
+
+    pub(crate) fn within(folder: PathBuf, space: &str, address: &str) -> Self {
+        Self::at(folder, Some(space.to_owned()), address)
+    }
+
+    fn at(folder: PathBuf, space: Option<String>, address: &str) -> Self {
         std::fs::create_dir_all(&folder).expect("a folder");
         key_pair(&folder.join("host"));
         let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().expect("a user").name;
         let (port, listen) = (free_port(), free_port());
         let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host\nAuthorizedKeysFile {0}/authorized_keys\nStrictModes no\n\
+            "Port {port}\nListenAddress {address}\nHostKey {0}/host\nAuthorizedKeysFile {0}/authorized_keys\nStrictModes no\n\
              UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile {0}/pid\n",
             folder.display()
         );
         std::fs::write(folder.join("config"), config).expect("written");
         std::fs::write(folder.join("authorized_keys"), "").expect("written");
-        let mut vendor = Self { folder, port, listen, user, server: None };
+        let mut vendor = Self { folder, port, listen, user, address: address.to_owned(), space, server: None };
         vendor.start();
         vendor
     }
@@ -230,26 +270,37 @@ impl Vendor {
     fn start(&mut self) {
         // What sshd wants to be there when it is started by root.
         let _ = std::fs::create_dir_all("/run/sshd");
-        let mut sshd = Command::new(program("sshd").expect("sshd"));
+        let sshd = program("sshd").expect("sshd");
+        let mut sshd = match &self.space {
+            None => Command::new(sshd),
+            Some(space) => {
+                let mut there = Command::new("ip");
+                there.args(["netns", "exec", space]).arg(sshd);
+                there
+            }
+        };
         sshd.args(["-D", "-f"]).arg(self.folder.join("config")).arg("-E").arg(self.folder.join("log"));
         self.server = Some(Running(sshd.stdin(Stdio::null()).spawn().expect("sshd")));
-        eventually("sshd listens", PATIENCE, || TcpStream::connect(("127.0.0.1", self.port)).ok());
+        let pid = self.folder.join("pid");
+        eventually("sshd listens", PATIENCE, || std::fs::read_to_string(&pid).ok().filter(|pid| !pid.is_empty()));
     }
 
     fn stop(&mut self) {
         self.server = None;
+        let _ = std::fs::remove_file(self.folder.join("pid"));
     }
 
-    fn register(&self, line: &str) {
+    pub(crate) fn register(&self, line: &str) {
         std::fs::write(self.folder.join("authorized_keys"), format!("{line}\n")).expect("written");
     }
 
     /// What the manifest says of it.
-    fn end(&self, host_key: &str) -> String {
+    pub(crate) fn end(&self, host_key: &str) -> String {
         let key = std::fs::read_to_string(self.folder.join(host_key)).expect("a key");
         let key: Vec<&str> = key.split_whitespace().take(2).collect();
         format!(
-            "{{ host: 127.0.0.1, port: {}, user: {}, host-key: \"{}\", listen: {} }}",
+            "{{ host: {}, port: {}, user: {}, host-key: \"{}\", listen: {} }}",
+            self.address,
             self.port,
             self.user,
             key.join(" "),
@@ -262,7 +313,7 @@ impl Vendor {
 fn a_tunnel_waits_for_the_vendor_and_comes_back_by_itself() {
     let Some(()) = tools("a_tunnel_waits_for_the_vendor_and_comes_back_by_itself") else { return };
     let shop = Shop::new();
-    let mut vendor = Vendor::new(shop.0.work().join("vendor"));
+    let mut vendor = Vendor::new(shop.work().join("vendor"));
     shop.edit("target: app,", &format!("target: app, gate: send it to support, to: {},", vendor.end("host.pub")));
 
     // Not registered: no failure, and no proof.
@@ -299,8 +350,8 @@ fn a_tunnel_waits_for_the_vendor_and_comes_back_by_itself() {
 
 /// What else the tunnel's own key opens at the vendor's: nothing.
 fn only_the_tunnel(shop: &Shop, vendor: &Vendor) {
-    let key = shop.0.path("state/landfall/shop/secrets/bi/key/value");
-    let copy = shop.0.work().join("bi.key");
+    let key = shop.machine.path("state/landfall/shop/secrets/bi/key/value");
+    let copy = shop.work().join("bi.key");
     std::fs::copy(&key, &copy).expect("the key");
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).expect("a mode");
     let ask = |more: &[&str]| {
@@ -335,7 +386,7 @@ fn only_the_tunnel(shop: &Shop, vendor: &Vendor) {
 fn a_server_with_another_key_is_told_nothing() {
     let Some(()) = tools("a_server_with_another_key_is_told_nothing") else { return };
     let shop = Shop::new();
-    let vendor = Vendor::new(shop.0.work().join("vendor"));
+    let vendor = Vendor::new(shop.work().join("vendor"));
     key_pair(&vendor.folder.join("other"));
     shop.edit("target: app,", &format!("target: app, to: {},", vendor.end("other.pub")));
     let up = shop.run(&["up"]).expect_code(7);
