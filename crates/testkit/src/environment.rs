@@ -32,6 +32,8 @@ pub struct TestEnvironment {
     cache: PathBuf,
     variables: Vec<(String, String)>,
     limit: Duration,
+    /// The network namespace in which commands run.
+    network: Option<String>,
 }
 
 impl TestEnvironment {
@@ -43,7 +45,7 @@ impl TestEnvironment {
     pub fn new(binary: impl Into<PathBuf>) -> Self {
         let folder = tempfile::Builder::new().prefix("landfall-test-").tempdir().expect("a temporary folder");
         let cache = folder.path().join("cache");
-        let environment = Self { folder, binary: binary.into(), cache, variables: Vec::new(), limit: MINUTES };
+        let environment = Self { folder, binary: binary.into(), cache, variables: Vec::new(), limit: MINUTES, network: None };
         for path in ["home", "state", "data", "config", "cache", "runtime", "work"] {
             fs::create_dir(environment.path(path)).expect("a folder in the temporary folder");
         }
@@ -68,6 +70,13 @@ impl TestEnvironment {
     #[must_use]
     pub fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Runs every command in a network namespace, as on a machine of its own; needs root.
+    #[must_use]
+    pub fn within_network(mut self, namespace: &str) -> Self {
+        self.network = Some(namespace.to_owned());
         self
     }
 
@@ -97,7 +106,14 @@ impl TestEnvironment {
 
     /// The command with this environment, for tests that need its pipes or its process id.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = match &self.network {
+            None => Command::new(&self.binary),
+            Some(namespace) => {
+                let mut command = Command::new("/usr/sbin/ip");
+                command.args(["netns", "exec", namespace]).arg(&self.binary);
+                command
+            }
+        };
         command.args(arguments).current_dir(self.work()).env_clear();
         let passed = |name: &str| {
             PASSED_THROUGH.contains(&name) || PASSED_THROUGH_FAMILIES.iter().any(|family| name.starts_with(family))

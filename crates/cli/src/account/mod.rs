@@ -21,3 +21,4 @@ pub(crate) mod status;
 pub(crate) mod unlock;
 pub(crate) mod up;
 pub(crate) mod verify;
+pub(crate) mod way;

@@ -50,7 +50,7 @@ impl<'a> Visit<'a> {
         &self,
         work: impl AsyncFnOnce(&Session<'_, Connected<'_>>, &Identity) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        let region = self.region()?;
+        let options = self.connect_options()?;
         let view = CloudProgress::new(self.console);
         let folder = EvidenceFolder::new(self.evidence_folder()?);
         let machine = ThisMachine {
@@ -58,12 +58,6 @@ impl<'a> Visit<'a> {
             folder: self.cloud.manifest.parent().unwrap_or(Path::new("/")).to_path_buf(),
         };
         let result = block_on(async {
-            let options = ConnectOptions {
-                region,
-                profile: self.arguments.profile.clone(),
-                name_server: self.arguments.name_server,
-                ..ConnectOptions::default()
-            };
             let account = CloudAccount::connect(options).await.map_err(|error| {
                 CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, "preparing to call AWS", error))
             })?;
@@ -102,6 +96,16 @@ impl<'a> Visit<'a> {
             self.console.tell(&format!("Evidence: {}", folder.display()));
         }
         result
+    }
+
+    /// How the account is connected to.
+    pub(crate) fn connect_options(&self) -> Result<ConnectOptions, CommandError> {
+        Ok(ConnectOptions {
+            region: self.region()?,
+            profile: self.arguments.profile.clone(),
+            name_server: self.arguments.name_server,
+            ..ConnectOptions::default()
+        })
     }
 
     /// The environment's region; another one that was said for this command is refused.

@@ -2,7 +2,7 @@
 //! between them and packet filters on them. What may reach what is asked from each of them.
 
 use crate::private_access::{Shop, Vendor, tools};
-use crate::support::{document, eventually, skip};
+use crate::support::{document, eventually, machine, skip};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn the_vendor_gets_its_tunnel_and_nobody_gets_anything_else() {
         Ok(lab) => lab,
         Err(why) => return skip(TEST, &format!("no network namespaces here: {why}")),
     };
-    let shop = Shop::within(&lab.site);
+    let shop = Shop::on(machine().within_network(&lab.site));
     let vendor = Vendor::within(shop.work().join("vendor"), &lab.vendor, VENDOR);
     // The vendor lets in who has something to do with its server; the site lets nobody in.
     let ssh = format!(

@@ -48,22 +48,19 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 
 pub(crate) struct Shop {
     machine: TestEnvironment,
-    /// The network namespace that is its machine, when there are several.
-    space: Option<String>,
 }
 
 impl Shop {
-    pub(crate) fn within(space: &str) -> Self {
-        Self { space: Some(space.to_owned()), ..Self::new() }
+    fn new() -> Self {
+        Self::on(machine())
     }
 
-    fn new() -> Self {
-        let machine = machine();
+    pub(crate) fn on(machine: TestEnvironment) -> Self {
         key_pair(&machine.work().join("alice"));
         key_pair(&machine.work().join("stranger"));
         let key = std::fs::read_to_string(machine.work().join("alice.pub")).expect("a key");
         machine.write("landfall.yaml", MANIFEST.replace("KEY", key.trim()));
-        Self { machine, space: None }
+        Self { machine }
     }
 
     pub(crate) fn work(&self) -> PathBuf {
@@ -78,25 +75,7 @@ impl Shop {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        match &self.space {
-            None => self.machine.run(arguments),
-            Some(space) => {
-                let own = self.machine.command(arguments);
-                let mut there = Command::new("ip");
-                there.args(["netns", "exec", space]).arg(own.get_program()).args(own.get_args()).env_clear();
-                there.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-                there.current_dir(self.work()).stdin(Stdio::null());
-                let began = std::time::Instant::now();
-                let output = there.output().expect("ip");
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                Output {
-                    code: output.status.code(),
-                    stdout: text(&output.stdout),
-                    stderr: text(&output.stderr),
-                    took: began.elapsed(),
-                }
-            }
-        }
+        self.machine.run(arguments)
     }
 
     pub(crate) fn output(&self, name: &str) -> String {

@@ -36,8 +36,10 @@ pub(crate) fn run(
 /// Until sessions of an account lead there.
 pub(crate) fn not_in_an_account(cloud: &Cloud, verb: &str) -> CommandError {
     let doing = format!("landfall {verb} in environment {}", cloud.application.environment.name);
-    let cause = "this version reaches databases on this machine only";
-    let help = "the account's own tools reach it through the bastion, or through a session: `aws ssm start-session \
-                --document-name AWS-StartPortForwardingSessionToRemoteHost`";
+    let cause = "this version does that on this machine only";
+    let help = format!(
+        "hold a way open with `{}`, and use any client on the port that it prints",
+        cloud.command("tunnel open DATABASE")
+    );
     CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, doing, cause).help(help))
 }

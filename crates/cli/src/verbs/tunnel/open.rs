@@ -1,5 +1,6 @@
 //! `landfall tunnel open`: a port of this machine as a way to a database or service, until Ctrl-C.
 
+use crate::account;
 use crate::account::cloud::Cloud;
 use crate::arguments::TunnelOpenArguments;
 use crate::command_error::CommandError;
@@ -7,7 +8,6 @@ use crate::console::Console;
 use crate::deployment::{Existing, block_on, find_existing};
 use crate::interrupt;
 use crate::surroundings::Surroundings;
-use crate::verbs::connect::not_in_an_account;
 use crate::verbs::tunnel::person;
 use crate::views::progress::print_json_line;
 use crate::views::settings::Settings;
@@ -37,7 +37,7 @@ pub(super) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
-        return Err(not_in_an_account(&cloud, "tunnel open"));
+        return account::way::open(&cloud, arguments, surroundings, console);
     }
     let existing = find_existing(&arguments.deployment)?;
     let graph = &existing.finished()?.graph;
