@@ -45,7 +45,8 @@ impl TestEnvironment {
     pub fn new(binary: impl Into<PathBuf>) -> Self {
         let folder = tempfile::Builder::new().prefix("landfall-test-").tempdir().expect("a temporary folder");
         let cache = folder.path().join("cache");
-        let environment = Self { folder, binary: binary.into(), cache, variables: Vec::new(), limit: MINUTES, network: None };
+        let environment =
+            Self { folder, binary: binary.into(), cache, variables: Vec::new(), limit: MINUTES, network: None };
         for path in ["home", "state", "data", "config", "cache", "runtime", "work"] {
             fs::create_dir(environment.path(path)).expect("a folder in the temporary folder");
         }

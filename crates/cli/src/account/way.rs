@@ -30,7 +30,8 @@ pub(crate) fn open(
     let place = place(cloud, &arguments.target)?;
     let said = [("--as", arguments.person.is_some()), ("--key", arguments.key.is_some())];
     if let Some((flag, _)) = said.into_iter().find(|(_, said)| *said) {
-        let message = format!("`{flag}` has no meaning in an account: a session is opened with the account's own rights");
+        let message =
+            format!("`{flag}` has no meaning in an account: a session is opened with the account's own rights");
         return Err(CommandError::usage(message, format!("leave out `{flag}`")));
     }
     let visit = Visit::looking(cloud, &arguments.deployment.account, surroundings, console);
@@ -91,7 +92,8 @@ async fn hold(
         opened = tunnel.check() => opened.map_err(CommandError::Preflight)?,
         () = interrupt.cancelled() => return Err(CommandError::Interrupted),
     }
-    let forwarding = tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(CommandError::Preflight)?;
+    let forwarding =
+        tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(CommandError::Preflight)?;
     let port = forwarding.address().port();
     let settings = Settings {
         engine: place.content.engine,

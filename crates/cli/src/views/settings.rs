@@ -12,7 +12,7 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) database: String,
     pub(crate) user: String,
-    /// The certificate of the authority that signed the server's; none where that of the system will do.
+    /// The certificate of the authority that signed the server's; none where it is not at hand.
     pub(crate) authority: Option<PathBuf>,
     /// What to type to see the password.
     pub(crate) password: String,
@@ -25,8 +25,9 @@ impl Settings {
         let tls = match (&self.authority, engine.speaks_mysql()) {
             (Some(file), true) => format!("?ssl_ca={}&ssl_check_hostname=true", file.display()),
             (Some(file), false) => format!("?sslmode=verify-full&sslrootcert={}", file.display()),
-            (None, true) => String::new(),
-            (None, false) => "?sslmode=verify-full".to_owned(),
+            // Through a forwarded port the server's name is not the one that is dialled, so that only encryption can be asked for.
+            (None, true) => "?ssl-mode=REQUIRED".to_owned(),
+            (None, false) => "?sslmode=require".to_owned(),
         };
         format!("{}://{user}@127.0.0.1:{port}/{database}{tls}", engine.scheme())
     }
