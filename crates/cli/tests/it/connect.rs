@@ -21,7 +21,7 @@ components:
   bi: { kind: tunnel, target: db, interval: 2s }
 people:
   alice: { roles: [admin], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKTOgL5pZ6dV5mYTmLbpsK+iHrOgr3GMsYdKjN4Xyz" }
-  bob: { roles: [analyst], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKTOgL5pZ6dV5mYTmLbpsK+iHrOgr3GMsYdKjN4Xyz" }
+  bob: { roles: [analyst], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBHl8qd8GNQneLQHLsdzfRScKDScqbqbROZbq7aj1EqS" }
 "#;
 
 /// A family of servers: what has to be installed, and how its client is talked to.

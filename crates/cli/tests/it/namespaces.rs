@@ -136,6 +136,8 @@ fn the_vendor_gets_its_tunnel_and_nobody_gets_anything_else() {
     eventually("it is back", Duration::from_secs(90), || {
         Lab::asks(&lab.vendor, "127.0.0.1", vendor.listen).filter(|status| status == "200")
     });
-    assert!(shop.tunnel()["status"]["reconnects"].as_u64() > Some(before));
+    eventually("it was dialled again", Duration::from_secs(30), || {
+        (shop.tunnel()["status"]["reconnects"].as_u64() > Some(before)).then_some(())
+    });
     shop.down();
 }

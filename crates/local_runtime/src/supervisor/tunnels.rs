@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// How long a command waits for a tunnel that does not come up at once. It goes on dialling afterwards.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,6 +30,15 @@ struct Running {
     order: TunnelOrder,
     tunnel: Tunnel,
     log: Arc<Mutex<Log>>,
+    logging: JoinHandle<()>,
+}
+
+impl Running {
+    /// Says goodbye to the server. Afterwards nothing is written any more: the log's folder may be about to go.
+    async fn end(self) {
+        self.tunnel.stop().await;
+        let _ = self.logging.await;
+    }
 }
 
 /// What whoever ordered a tunnel looks at, without holding up others.
@@ -49,27 +59,26 @@ impl Tunnels {
         }
         let config = config(&order).map_err(|error| error.to_fault(&operation))?;
         if let Some(before) = self.running.shift_remove(&order.node) {
-            self.on_runtime(before.tunnel.stop()).await?;
+            self.on_runtime(before.end()).await?;
         }
         let log = Arc::new(Mutex::new(Log::open(order.log.clone(), Rotation::USUAL)?));
         let tunnel = self.on_runtime(Tunnel::start(config)).await?.map_err(|error| error.to_fault(&operation))?;
         let watched = tunnel.subscribe();
-        self.runtime.spawn(keep_log(log.clone(), tunnel.subscribe()));
-        self.running.insert(order.node.clone(), Running { order, tunnel, log });
+        let logging = self.runtime.spawn(keep_log(log.clone(), tunnel.subscribe()));
+        self.running.insert(order.node.clone(), Running { order, tunnel, log, logging });
         Ok(watched)
     }
 
     /// Says goodbye to the server and forgets the tunnel. Returns whether there was one.
     pub(crate) async fn stop(&mut self, node: &NodeId) -> Result<bool, Fault> {
         let Some(running) = self.running.shift_remove(node) else { return Ok(false) };
-        self.on_runtime(running.tunnel.stop()).await?;
+        self.on_runtime(running.end()).await?;
         Ok(true)
     }
 
     /// Ends all tunnels at the same time.
     pub(crate) async fn stop_all(&mut self) {
-        let ending: Vec<_> =
-            self.running.drain(..).map(|(_, running)| self.runtime.spawn(running.tunnel.stop())).collect();
+        let ending: Vec<_> = self.running.drain(..).map(|(_, running)| self.runtime.spawn(running.end())).collect();
         for tunnel in ending {
             let _ = tunnel.await;
         }
