@@ -11,6 +11,7 @@ mod life;
 mod namespaces;
 mod offline;
 mod private_access;
+mod private_webapp;
 mod proof;
 mod small;
 mod stopped;
