@@ -14,6 +14,7 @@
 
 mod access;
 mod apply;
+mod backup;
 mod change;
 mod check;
 mod connection;
@@ -32,6 +33,9 @@ pub mod verifier;
 
 pub use access::{Access, Address, Tls};
 pub use apply::{Given, Progress, apply};
+pub use backup::{
+    BackedUpDatabase, BackedUpRole, Backup, DESCRIPTION, Restored, RowDifference, backup, check, restore,
+};
 pub use change::{Change, DropReason, What};
 pub use check::Passwords;
 pub use connection::{Answer, Connection, Row};

@@ -1,6 +1,6 @@
 //! One statement of a probe.
 
-use crate::connection::{Connection, Row, within};
+use crate::connection::{Answer, Connection, Row, within};
 use crate::error::Result;
 
 /// How many rows are kept for people to see.
@@ -25,7 +25,9 @@ pub struct Found {
 pub async fn query(connection: &mut Connection, statement: &str) -> Result<Found> {
     let limit = connection.timeout();
     let mut answers = within(limit, "the answer to a statement", connection.ask(statement)).await?;
-    let last = answers.pop().unwrap_or_default();
+    // CALL brings rows and, behind them, an answer of its own without any.
+    let told = answers.iter().rposition(|answer| !answer.rows.is_empty()).unwrap_or(answers.len().saturating_sub(1));
+    let last = if answers.is_empty() { Answer::default() } else { answers.swap_remove(told) };
     let count = last.rows.len() as u64;
     let rows = last.rows.into_iter().take(SHOWN).collect();
     Ok(Found { count, affected: last.affected, rows })

@@ -58,7 +58,7 @@ pub(super) async fn observe(
     has_groups: bool,
     managed: Vec<String>,
 ) -> Result<Inside> {
-    let lacking = if has_groups { lacking_question(database) } else { String::new() };
+    let lacking = lacking_question(database, has_groups);
     let sql = format!("{}{}{REST}{lacking}", grants_question(&managed), owners_question(&managed));
     let mut answers = connection.ask(sql).await?.into_iter().map(|answer| answer.rows);
     let mut next = || answers.next().unwrap_or_default();

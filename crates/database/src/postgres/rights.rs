@@ -51,8 +51,9 @@ impl Kind {
 
 pub(super) const READERS: [GrantLevel; 2] = [GrantLevel::ReadOnly, GrantLevel::ReadWrite];
 
-/// Asks for schemas, tables and sequences on which a group lacks something, and the administrator can give it.
-pub(super) fn lacking_question(database: &str) -> String {
+/// Asks for schemas, tables and sequences on which a group lacks something, and the administrator can give it. Groups that are
+/// not there yet lack everything.
+pub(super) fn lacking_question(database: &str, has_groups: bool) -> String {
     let owner = text(&group(database, GrantLevel::Owner));
     let mut parts = Vec::new();
     for level in READERS {
@@ -60,6 +61,9 @@ pub(super) fn lacking_question(database: &str) -> String {
         for kind in &KINDS {
             let function = format!("has_{}_privilege", kind.word.to_lowercase());
             let has = |oid: &str| {
+                if !has_groups {
+                    return "false".to_owned();
+                }
                 let all =
                     kind.privileges(level).iter().map(|privilege| format!("{function}({who}, {oid}, '{privilege}')"));
                 all.collect::<Vec<_>>().join(" AND ")

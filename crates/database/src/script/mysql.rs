@@ -77,9 +77,10 @@ fn is_dash_comment(cursor: &Cursor<'_>) -> bool {
     cursor.sees("--") && cursor.rest().get(2).is_none_or(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
 }
 
-/// `/*!40101` and MariaDB's `/*M!100100` are code.
-fn is_code(cursor: &Cursor<'_>) -> bool {
-    cursor.sees("/*!") || cursor.sees("/*M!")
+/// `/*!40101` and MariaDB's `/*M!100100` are code; what is for version 999999 is for no server.
+pub(super) fn is_code(cursor: &Cursor<'_>) -> bool {
+    let is_for = |start: &str| cursor.sees(start) && !cursor.rest()[start.len()..].starts_with(b"999999");
+    is_for("/*!") || is_for("/*M!")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The first words of a statement, by which one sees what it does.
 
 use super::Cursor;
+use super::mysql::is_code;
 
 /// The first words in capitals, without comments; what stands in comments that are code counts. Names in quotes are one word.
 pub(crate) fn words(text: &str, most: usize) -> Vec<String> {
@@ -12,7 +13,7 @@ pub(crate) fn words(text: &str, most: usize) -> Vec<String> {
         }
         if cursor.sees("--") || byte == b'#' {
             cursor.skip_line();
-        } else if cursor.sees("/*!") || cursor.sees("/*M!") {
+        } else if is_code(&cursor) {
             cursor.skip_past("!");
             let digits = cursor.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
             cursor.at += digits;

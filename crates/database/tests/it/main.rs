@@ -4,5 +4,8 @@
 
 mod connecting;
 mod converging;
+mod copies;
+mod hardships;
+mod loading;
 mod servers;
 mod world;
