@@ -19,7 +19,7 @@ async fn filled(server: &Running, folder: &Path) -> DatabaseContent {
     let mut wanted = content(server, &["teams", "odd na'me"]);
     role(&mut wanted, "app", &[("teams", Owner)]);
     role(&mut wanted, "bi", &[("teams", ReadOnly)]);
-    let schema = "CREATE TABLE teams (id int PRIMARY KEY, name varchar(40));\nCREATE TABLE empty (id int);\nINSERT INTO teams VALUES (1, 'ä'), (2, NULL);\n";
+    let schema = "CREATE TABLE teams (id int PRIMARY KEY, name varchar(40));\nCREATE TABLE none_yet (id int);\nINSERT INTO teams VALUES (1, 'ä'), (2, NULL);\n";
     data(&mut wanted, folder, "teams", "schema.sql", schema, None);
     converge(&mut Server::new(server.administrator()), &wanted, folder).await.unwrap();
     wanted
@@ -36,7 +36,7 @@ async fn what_was_copied_comes_back_under_another_name() {
         assert_eq!(made, Backup::read(&into).unwrap());
         let rows: Vec<(&str, u64)> =
             made.databases["teams"].rows.iter().map(|(table, rows)| (table.as_str(), *rows)).collect();
-        assert_eq!(rows, [("empty", 0), ("teams", 2)]);
+        assert_eq!(rows, [("none_yet", 0), ("teams", 2)]);
         assert_eq!(made.roles.keys().collect::<Vec<_>>(), ["app", "bi"]);
         let again = backup(programs.as_deref(), &access, &wanted, &into).await;
         assert!(matches!(again, Err(Error::Refused { .. })), "{again:?}");

@@ -5,7 +5,9 @@
 mod connecting;
 mod converging;
 mod copies;
+mod figures;
 mod hardships;
 mod loading;
 mod servers;
+mod verifiers;
 mod world;
