@@ -134,7 +134,7 @@ impl<A: Account> Session<'_, A> {
     }
 
     /// Where each secret is: an output of its stack, or asked for.
-    async fn places(&self, world: &World) -> Result<BTreeMap<String, String>, Fault> {
+    pub(crate) async fn places(&self, world: &World) -> Result<BTreeMap<String, String>, Fault> {
         let mut places = BTreeMap::new();
         for layer in self.secret_layers() {
             let Some(stack) = world.stack(layer) else { continue };

@@ -2,7 +2,7 @@
 
 use crate::account::Replacement;
 use crate::evidence::Evidence;
-use crate::{Account, Deployment, Notice};
+use crate::{Account, Contents, Deployment, Notice};
 use engine::ports::Clock;
 use model::cfn::Release;
 use model::process_graph::SecretSource;
@@ -19,6 +19,8 @@ pub struct Session<'a, A> {
     pub types: &'a dyn TypeFacts,
     /// What only this machine has.
     pub sources: &'a dyn Sources,
+    /// The way into databases.
+    pub contents: &'a dyn Contents,
     /// The time.
     pub clock: &'a (dyn Clock + Send + Sync),
     /// Is told all that happens.

@@ -39,6 +39,8 @@ pub struct UpReport {
     pub not_begun: Vec<String>,
     /// The secrets that were written, by logical id.
     pub secrets: Vec<String>,
+    /// What was changed inside of databases, in words.
+    pub databases: Vec<String>,
     /// What is still there although nothing uses it any more, in words.
     pub left: Vec<String>,
     /// What the stacks tell.
@@ -64,12 +66,15 @@ enum Part {
     Stack(Layer),
     /// What goes into places that stacks make: secrets and releases.
     Contents,
+    /// What is in databases.
+    Databases,
 }
 
 /// How a part ended.
 enum Ended {
     Stack(Box<Result<StackResult, StackFailure>>),
     Contents(Result<Vec<String>, Fault>),
+    Databases(Result<Vec<String>, Fault>),
 }
 
 impl<A: Account> Session<'_, A> {
@@ -100,14 +105,19 @@ impl<A: Account> Session<'_, A> {
             return Err(obstacle);
         }
         let is_protected = world.stacks.values().all(|seen| seen.stack.is_protected);
-        if plan.is_empty() && is_protected && !options.check_secrets && self.has_its_secrets(world).await? {
+        if plan.is_empty()
+            && is_protected
+            && !options.check_secrets
+            && self.has_its_secrets(world).await?
+            && self.has_its_contents(world).await?
+        {
             let outputs = outputs(world);
             let finished = world.stacks.values().map(|seen| (seen.stack.name.clone(), "as it was")).collect();
             return Ok(UpReport { finished, outputs, took: began.elapsed(), ..UpReport::empty() });
         }
         let lease = self.acquire(&options.lease).await?;
         let work = async {
-            let run = self.run(plan, world);
+            let run = self.run(plan, world, options.check_secrets);
             match options.timeout {
                 None => Ok(run.await),
                 Some(timeout) => tokio::time::timeout(timeout, run).await.map_err(|_| self.too_long(timeout)),
@@ -123,14 +133,14 @@ impl<A: Account> Session<'_, A> {
             .help("run the same command again: it waits for what is under way and goes on from there")
     }
 
-    async fn run(&self, plan: &AccountPlan, world: &World) -> UpReport {
+    async fn run(&self, plan: &AccountPlan, world: &World, looks_anyway: bool) -> UpReport {
         let world = Mutex::new(world.clone());
         let mut report = UpReport::empty();
         let mut waiting = self.parts(plan);
         let mut finished: BTreeSet<Part> = Layer::ALL
             .into_iter()
             .map(Part::Stack)
-            .chain([Part::Contents])
+            .chain([Part::Contents, Part::Databases])
             .filter(|part| !waiting.contains(part))
             .collect();
         let mut running: FuturesUnordered<BoxFuture<'_, (Part, Ended)>> = FuturesUnordered::new();
@@ -141,7 +151,7 @@ impl<A: Account> Session<'_, A> {
                     waiting.iter().copied().filter(|part| self.before(*part).is_subset(&finished)).collect();
                 waiting.retain(|part| !ready.contains(part));
                 for part in ready {
-                    running.push(Box::pin(self.begin(part, plan, &world)));
+                    running.push(Box::pin(self.begin(part, plan, &world, looks_anyway)));
                 }
             }
             let Some((part, ended)) = running.next().await else { break };
@@ -168,7 +178,11 @@ impl<A: Account> Session<'_, A> {
                     }
                     report.secrets = put;
                 }
-                Ended::Contents(Err(fault)) => {
+                Ended::Databases(Ok(done)) => {
+                    finished.insert(part);
+                    report.databases = done;
+                }
+                Ended::Contents(Err(fault)) | Ended::Databases(Err(fault)) => {
                     report.failed.push(FailedStack { stack: self.name_of(part), fault, causes: Vec::new() });
                 }
             }
@@ -188,6 +202,9 @@ impl<A: Account> Session<'_, A> {
         if !self.content_layers().is_empty() {
             parts.push(Part::Contents);
         }
+        if !self.deployment.databases.is_empty() {
+            parts.push(Part::Databases);
+        }
         parts
     }
 
@@ -196,10 +213,21 @@ impl<A: Account> Session<'_, A> {
         let contents = self.content_layers();
         match part {
             Part::Contents => contents.into_iter().map(Part::Stack).collect(),
+            Part::Databases => {
+                let layers = self.database_layers().into_iter().chain(contents).map(Part::Stack);
+                layers.chain([Part::Contents]).collect()
+            }
             Part::Stack(layer) => {
                 let mut before: BTreeSet<Part> = self.deployment.before(layer).into_iter().map(Part::Stack).collect();
                 if self.deployment.wanted(layer).is_some() && contents.iter().all(|earlier| *earlier < layer) {
                     before.insert(Part::Contents);
+                }
+                // Nothing works with a database before what must be in it is there.
+                if self.deployment.wanted(layer).is_some()
+                    && layer > Layer::Access
+                    && !self.deployment.databases.is_empty()
+                {
+                    before.insert(Part::Databases);
                 }
                 before
             }
@@ -210,13 +238,15 @@ impl<A: Account> Session<'_, A> {
         match part {
             Part::Stack(layer) => self.deployment.stack_name(layer),
             Part::Contents => format!("the secrets and releases of {}", self.deployment.name),
+            Part::Databases => format!("what is in the databases of {}", self.deployment.name),
         }
     }
 
-    async fn begin(&self, part: Part, plan: &AccountPlan, world: &Mutex<World>) -> (Part, Ended) {
+    async fn begin(&self, part: Part, plan: &AccountPlan, world: &Mutex<World>, looks_anyway: bool) -> (Part, Ended) {
         let now = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let layer = match part {
             Part::Contents => return (part, Ended::Contents(self.fill(&now).await)),
+            Part::Databases => return (part, Ended::Databases(self.apply_contents(&now, looks_anyway).await)),
             Part::Stack(layer) => layer,
         };
         let reviewed = plan.stack(layer);
@@ -257,6 +287,7 @@ impl UpReport {
             failed: Vec::new(),
             not_begun: Vec::new(),
             secrets: Vec::new(),
+            databases: Vec::new(),
             left: Vec::new(),
             outputs: IndexMap::new(),
             took: Duration::ZERO,

@@ -1,0 +1,208 @@
+//! What is inside the databases of a deployment: made as wanted when the servers and the hosts through which one gets there are made,
+//! before anything works with it.
+
+use crate::{Account, Notice, Session, World, token};
+use futures_util::future::BoxFuture;
+use model::cfn::{DatabasePlace, Layer};
+use model::{Digest, Fault, FaultKind, NodeId, Secret};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the record.
+const VERSION: u32 = 1;
+
+/// A database server with all that it takes to get there. Its `Debug` holds no secret.
+#[derive(Debug, Clone)]
+pub struct DatabaseWork {
+    /// What it must hold, and where it is.
+    pub place: DatabasePlace,
+    /// Its name in the network.
+    pub address: String,
+    /// The group of hosts through which one gets there.
+    pub hosts: String,
+    /// The administrator's name.
+    pub administrator: String,
+    /// The administrator's password.
+    pub password: Secret,
+    /// The passwords of all logins, by node.
+    pub passwords: BTreeMap<NodeId, Secret>,
+}
+
+/// What is different in a database from what is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContentReport {
+    /// What would be done, each as a line for people.
+    pub changes: Vec<String>,
+    /// What somebody else made there that a person should know of.
+    pub strange: Vec<String>,
+}
+
+/// How one gets into databases and changes what is there.
+pub trait Contents: Send + Sync {
+    /// Looks and changes nothing.
+    fn look<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<ContentReport, Fault>>;
+    /// Makes it as wanted. Returns what was done, each as a line for people.
+    fn apply<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<Vec<String>, Fault>>;
+}
+
+/// What the register remembers: from what each database was filled last, so that a run that changes nothing opens no session.
+#[derive(Serialize, Deserialize, Default)]
+struct Record {
+    version: u32,
+    applied: BTreeMap<String, Digest>,
+}
+
+impl<A: Account> Session<'_, A> {
+    /// The layers that must be there before anybody gets at the databases.
+    pub(crate) fn database_layers(&self) -> Vec<Layer> {
+        if self.deployment.databases.is_empty() {
+            return Vec::new();
+        }
+        Layer::ALL
+            .into_iter()
+            .filter(|layer| *layer <= Layer::Access && self.deployment.wanted(*layer).is_some())
+            .collect()
+    }
+
+    /// Whether every database was made from what is wanted now. Opens no session.
+    pub(crate) async fn has_its_contents(&self, world: &World) -> Result<bool, Fault> {
+        if self.deployment.databases.is_empty() {
+            return Ok(true);
+        }
+        let record = self.contents_record().await?;
+        let is_applied = |place: &DatabasePlace| {
+            record.applied.get(place.component.as_str()) == Some(&self.digest_of_content(place, world))
+        };
+        Ok(self.deployment.databases.iter().all(is_applied))
+    }
+
+    /// Makes what is in the databases as wanted. Returns what was done.
+    pub(crate) async fn apply_contents(&self, world: &World, looks_anyway: bool) -> Result<Vec<String>, Fault> {
+        let mut done = Vec::new();
+        let mut record = self.contents_record().await?;
+        for place in &self.deployment.databases {
+            let digest = self.digest_of_content(place, world);
+            if !looks_anyway && record.applied.get(place.component.as_str()) == Some(&digest) {
+                continue;
+            }
+            let work = self.database_work(place, world).await?;
+            self.tell(Notice::Remark(format!("looking at what is in {} ({})", place.component, place.origin)));
+            let changes = self.contents.apply(&work).await?;
+            for change in &changes {
+                self.tell(Notice::Remark(format!("{}: {change}", place.component)));
+            }
+            done.extend(changes.into_iter().map(|change| format!("{}: {change}", place.component)));
+            record.version = VERSION;
+            record.applied.insert(place.component.to_string(), digest);
+            let text = serde_json::to_string(&record).unwrap_or_default();
+            let written = self.account.put_entry(&self.contents_entry(), &text, false).await;
+            written.map_err(|error| error.fault("remembering what is in the databases"))?;
+        }
+        Ok(done)
+    }
+
+    /// What is different in each database, or why nobody can look.
+    ///
+    /// # Errors
+    /// Of each database by itself: there is no way in, or nobody may log in.
+    pub async fn look_at_contents(&self, world: &World) -> Vec<(model::ComponentName, Result<ContentReport, Fault>)> {
+        let mut all = Vec::new();
+        for place in &self.deployment.databases {
+            let report = match self.database_work(place, world).await {
+                Ok(work) => self.contents.look(&work).await,
+                Err(fault) => Err(fault),
+            };
+            all.push((place.component.clone(), report));
+        }
+        all
+    }
+
+    /// All that it takes to get into a database, with its secrets read.
+    ///
+    /// # Errors
+    /// When a stack does not tell what it should, or a secret has no value.
+    pub async fn database_work(&self, place: &DatabasePlace, world: &World) -> Result<DatabaseWork, Fault> {
+        let doing = || format!("looking for {} ({})", place.component, place.origin);
+        let told = |output: &String| {
+            let told = world.stacks.values().find_map(|seen| seen.stack.outputs.get(output).cloned());
+            told.ok_or_else(|| {
+                Fault::new(FaultKind::NeedsPerson, doing(), format!("no stack tells its {output}"))
+                    .help("run `landfall up`, which makes what is missing")
+            })
+        };
+        let (address, hosts, secret) = (told(&place.address)?, told(&place.through)?, told(&place.administrator)?);
+        let kept = self.value_of(&secret, &doing()).await?;
+        let kept: Kept = serde_json::from_str(kept.expose()).map_err(|_| {
+            Fault::new(FaultKind::NeedsPerson, doing(), "the administrator's secret is not what RDS writes")
+                .help("let RDS make a new one: modify the database with `--rotate-master-user-password`")
+        })?;
+        let places = self.places(world).await?;
+        let mut passwords = BTreeMap::new();
+        for node in place.content.roles.values().flat_map(|role| role.logins.values()) {
+            let stored = self.deployment.secrets.iter().find(|one| one.node.as_ref() == Some(node));
+            let arn = stored.and_then(|one| places.get(&one.logical_id)).ok_or_else(|| {
+                Fault::new(FaultKind::NeedsPerson, doing(), format!("nobody knows where {node} is kept"))
+            })?;
+            passwords.insert(node.clone(), self.value_of(arn, &format!("reading the password {node}")).await?);
+        }
+        Ok(DatabaseWork {
+            place: place.clone(),
+            address,
+            hosts,
+            administrator: kept.username,
+            password: Secret::new(zeroize::Zeroizing::new(kept.password).as_str()),
+            passwords,
+        })
+    }
+
+    async fn value_of(&self, arn: &str, doing: &str) -> Result<Secret, Fault> {
+        let value = self.account.secret_value(arn).await.map_err(|error| error.fault(doing))?;
+        let value = value.map(|version| version.value);
+        value.ok_or_else(|| Fault::new(FaultKind::NeedsPerson, doing, format!("{arn} has no value")))
+    }
+
+    fn contents_entry(&self) -> String {
+        self.deployment.entry("databases")
+    }
+
+    async fn contents_record(&self) -> Result<Record, Fault> {
+        let doing = "reading what the account remembers of the databases";
+        let entry = self.account.entry(&self.contents_entry()).await.map_err(|error| error.fault(doing))?;
+        let Some(entry) = entry else { return Ok(Record::default()) };
+        match serde_json::from_str::<Record>(&entry.value) {
+            Ok(record) if record.version == VERSION => Ok(record),
+            _ => Err(Fault::new(FaultKind::IncompatibleState, doing, "it was written by another version of landfall")
+                .help("use the newest landfall")),
+        }
+    }
+
+    /// From what a database is made: its content, the generations of its passwords, and the server that is there.
+    fn digest_of_content(&self, place: &DatabasePlace, world: &World) -> Digest {
+        let nodes: Vec<&NodeId> = place.content.roles.values().flat_map(|role| role.logins.values()).collect();
+        let secrets: Vec<_> = self
+            .deployment
+            .secrets
+            .iter()
+            .filter(|one| one.node.as_ref().is_some_and(|node| nodes.contains(&node)))
+            .map(|one| &one.content)
+            .collect();
+        let server = token::state(world.stack(Layer::Data));
+        Digest::of_bytes(format!("{server} {:?} {secrets:?}", place.content).as_bytes())
+    }
+
+    /// Forgets what was in the databases.
+    pub(crate) async fn forget_contents(&self) -> Result<(), Fault> {
+        if self.deployment.databases.is_empty() {
+            return Ok(());
+        }
+        let deleted = self.account.delete_entry(&self.contents_entry()).await;
+        deleted.map_err(|error| error.fault("forgetting what was in the databases"))
+    }
+}
+
+/// What RDS keeps of the administrator.
+#[derive(Deserialize)]
+struct Kept {
+    username: String,
+    password: String,
+}
