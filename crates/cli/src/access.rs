@@ -145,15 +145,17 @@ fn of_bastion<'s>(
     people: &'s People,
 ) -> impl Iterator<Item = Access> + 's {
     server.accounts.iter().map(move |(name, account)| {
+        let is_person = people.contains_key(name);
         let mut to: Vec<String> = account.forwards.iter().map(|to| to.name.clone()).collect();
         to.sort();
         to.dedup();
         Access {
             who: name.clone(),
-            is_person: people.contains_key(name),
+            is_person,
             component: component.clone(),
             what: What::Forwards(to.clone()),
             way: match to.first() {
+                _ if !is_person => "the probes of this deployment".to_owned(),
                 Some(first) => format!("landfall tunnel open {first} --as {name}, or ssh -L with the own key"),
                 None => "ssh with the own key".to_owned(),
             },

@@ -35,7 +35,7 @@ pub(crate) fn run(verb: &UserVerb, surroundings: &Surroundings, console: &Consol
 }
 
 fn list(arguments: &ManifestArguments, surroundings: &Surroundings, console: &Console) -> Result<(), CommandError> {
-    let (_, application) = Project::load(arguments, surroundings)?.application(console)?;
+    let (_, application) = Project::load(arguments, surroundings)?.application(&silent(console))?;
     let all = of_application(&application);
     let people = application.people.iter().map(|(name, person)| {
         let has: Vec<&Access> = all.iter().filter(|access| access.who == *name).collect();

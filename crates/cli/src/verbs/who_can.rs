@@ -21,11 +21,15 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let (manifest, application) = Project::load(&arguments.manifest, surroundings)?.application(console)?;
+    // `check` tells of warnings.
+    let silent = Console { quiet: true, ..*console };
+    let (manifest, application) = Project::load(&arguments.manifest, surroundings)?.application(&silent)?;
     let wanted = Wanted::read(arguments.access.as_deref().unwrap_or_default(), &application)?;
     let said: Vec<Access> = of_application(&application).into_iter().filter(|access| wanted.fits(access)).collect();
     let existing = match application.environment.target {
-        Target::Local => find(&DeploymentArguments::of_manifest(&manifest))?,
+        Target::Local => {
+            find(&DeploymentArguments::of_manifest(&manifest))?.filter(|existing| existing.record.is_some())
+        }
         Target::Aws => None,
     };
     let world = existing.as_ref().map(|existing| block_on(World::look(existing, &application, &wanted))).transpose()?;

@@ -12,6 +12,7 @@ mod namespaces;
 mod offline;
 mod private_access;
 mod private_webapp;
+mod people;
 mod proof;
 mod small;
 mod stopped;

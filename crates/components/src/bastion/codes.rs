@@ -28,7 +28,7 @@ code!(
     Error,
     "a bastion for nobody",
     "`people` names roles; whoever has one of them among the manifest's `people` may log in with their own key. At least one \
-     person must be meant: a bastion that nobody may use is a door without a purpose."
+     role must be named: a bastion that nobody may ever use is a door without a purpose."
 );
 code!(
     BAS003,

@@ -51,7 +51,7 @@ impl Component for Bastion {
     }
 
     fn facts(valid: &ValidBastion) -> Facts {
-        Facts { leads_to: valid.to.clone(), ..Facts::default() }
+        Facts { leads_to: valid.to.clone(), roles: valid.roles.clone(), ..Facts::default() }
     }
 
     fn realise_locally(valid: &ValidBastion, cx: &mut LocalContext<'_>) {

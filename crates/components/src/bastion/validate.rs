@@ -4,8 +4,9 @@ use super::codes::{BAS001, BAS002, BAS003, BAS004, BAS005, BAS006, BAS007, BAS00
 use super::schema::BastionSpec;
 use crate::allow_list::{self, AllowCodes};
 use crate::context::ValidationContext;
-use crate::said::{OneOrMany, PortSaid, nearest, report};
+use crate::said::{OneOrMany, PortSaid, report};
 use crate::ssh_key;
+use crate::together::RoleNamed;
 use model::process_graph::PortWish;
 use model::scalar::Cidr;
 use model::{ComponentName, Finding, Findings, ManifestPath, Place};
@@ -22,6 +23,8 @@ pub(crate) struct ValidBastion {
     pub(crate) to: Vec<(ComponentName, ManifestPath)>,
     /// For whom: name and public key, without its comment.
     pub(crate) people: Vec<(String, String)>,
+    /// The roles that it is for.
+    pub(crate) roles: Vec<RoleNamed>,
     /// Who may connect; empty when nobody said.
     pub(crate) sources: Vec<Cidr>,
     /// The number of its port that was said.
@@ -34,7 +37,7 @@ pub(crate) struct ValidBastion {
 pub(super) fn validate(spec: BastionSpec, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<ValidBastion> {
     let before = findings.error_count();
     let to = targets(spec.to, &cx.at.key("to"), findings);
-    let people = people(spec.people, cx, findings);
+    let (people, roles) = people(spec.people, cx, findings);
     if !cx.is_local && spec.allow.as_ref().is_none_or(|allow| allow.sources.is_empty()) {
         let help = "write `allow: { sources: [203.0.113.0/24] }` with the blocks of those who connect; without a bastion, \
                     `landfall tunnel open` leads through a session of the account";
@@ -51,6 +54,7 @@ pub(super) fn validate(spec: BastionSpec, cx: &ValidationContext<'_>, findings: 
     (findings.error_count() == before).then_some(ValidBastion {
         to,
         people,
+        roles,
         sources,
         wish: spec.port.map(PortSaid::wish),
         at: cx.at.clone(),
@@ -79,22 +83,15 @@ fn targets(said: OneOrMany<String>, at: &ManifestPath, findings: &mut Findings) 
 }
 
 /// The people who have one of the roles, each once.
-fn people(said: OneOrMany<String>, cx: &ValidationContext<'_>, findings: &mut Findings) -> Vec<(String, String)> {
+fn people(
+    said: OneOrMany<String>,
+    cx: &ValidationContext<'_>,
+    findings: &mut Findings,
+) -> (Vec<(String, String)>, Vec<RoleNamed>) {
     let at = cx.at.key("people");
     let roles = said.at(&at);
-    let known = || cx.people.values().flat_map(|person| person.roles.iter().map(String::as_str));
     if roles.is_empty() {
         report(findings, &BAS002, &at, "it is for nobody", "name the roles that may use it, as `people: [admin]`");
-    }
-    for (role, place) in &roles {
-        if known().any(|known| known == role) {
-            continue;
-        }
-        let help = match nearest(role, known()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("give the role to somebody, as `people: {{ alice: {{ roles: [{role}], ssh-key: ... }} }}`"),
-        };
-        report(findings, &BAS002, place, format!("nobody has the role `{role}`"), help);
     }
     let mut meant = Vec::new();
     for (name, person) in cx.people {
@@ -111,5 +108,7 @@ fn people(said: OneOrMany<String>, cx: &ValidationContext<'_>, findings: &mut Fi
             }
         }
     }
-    meant
+    // That nobody has a role is seen by the rules between components: the last one who had it may have gone.
+    let roles = roles.into_iter().map(|(role, at)| RoleNamed { role, at }).collect();
+    (meant, roles)
 }
