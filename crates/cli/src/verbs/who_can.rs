@@ -206,17 +206,37 @@ impl World {
         let status = existing.target.status().await.map_err(CommandError::Fault)?;
         for (id, node) in &graph.nodes {
             let component = node.component.as_str();
-            let NodeSpec::SshServer(_) = &node.spec else { continue };
-            if !wanted.names(component) {
-                continue;
-            }
-            let Some(state) = status.ssh_servers.get(id) else {
-                strange.push(format!("{component} does not run: nobody gets through it now"));
-                access.retain(|access| access.component.as_str() != component);
-                continue;
+            let real: BTreeSet<String> = match &node.spec {
+                _ if !wanted.names(component) => continue,
+                NodeSpec::DatabaseContent(content) => match existing.target.let_in(content).await {
+                    Ok(let_in) => {
+                        strange.extend(let_in.differences.iter().map(|words| format!("{component}: {words}")));
+                        let_in.roles
+                    }
+                    Err(fault) => {
+                        strange.push(format!("{component} lets nobody in now: {}", fault.cause));
+                        BTreeSet::new()
+                    }
+                },
+                NodeSpec::SshServer(_) => match status.ssh_servers.get(id) {
+                    Some(state) => state.accounts.iter().cloned().collect(),
+                    None => {
+                        strange.push(format!("{component} lets nobody in now: it does not run"));
+                        BTreeSet::new()
+                    }
+                },
+                _ => continue,
             };
-            let real: BTreeSet<&str> = state.accounts.iter().map(String::as_str).collect();
-            access.retain(|access| access.component.as_str() != component || real.contains(access.who.as_str()));
+            let is_same_kind = |access: &Access| {
+                matches!(
+                    (&node.spec, &access.what),
+                    (NodeSpec::DatabaseContent(_), access::What::Database { .. })
+                        | (NodeSpec::SshServer(_), access::What::Forwards(_))
+                )
+            };
+            access.retain(|access| {
+                access.component.as_str() != component || !is_same_kind(access) || real.contains(&access.who)
+            });
         }
         Ok(Self { access, strange })
     }

@@ -54,7 +54,13 @@ fn a_person_is_entered_and_leaves_no_trace() {
     The manifest is changed; `landfall up` brings the deployment to it.
     "#);
     let who = machine.run(&["who-can", "db"]).expect_code(0);
-    insta::assert_snapshot!(who.stdout, @"");
+    insta::assert_snapshot!(who.stdout, @"
+    WHO    WHAT  HOW MUCH            WAY                                 REALLY
+    (app)  db    read-write in shop  the program app, on its host alone
+    ann    db    owner in shop       landfall connect db --as ann
+    ann    db    owner in archive    landfall connect db --as ann
+    bob    db    read-only in shop   landfall connect db --as bob
+    ");
     let people = document(&machine.run(&["user", "ls", "--json"]).expect_code(0));
     assert_eq!(people["people"][1]["has"][0]["level"], "read-only");
     assert_eq!(people["people"][1]["has_key"], true);
@@ -139,7 +145,7 @@ fn a_deployment_follows_its_people() {
     // The manifest says less than what runs: that is told, and `up` ends it.
     small.run(&["user", "remove", "bob", "--no-up"]).expect_code(0);
     let differs = small.run(&["who-can", "app"]).expect_code(3);
-    assert!(differs.stdout.contains("bob still has login as reader at app"), "{}", differs.stdout);
+    assert!(differs.stdout.contains("bob still has login at app"), "{}", differs.stdout);
     small.run(&["up"]).expect_code(0);
     small.run(&["who-can", "app"]).expect_code(0);
     small.run(&["outputs", "--only", "app.users.bob.password", "--reveal"]).expect_code(2);

@@ -3,12 +3,13 @@
 use crate::database::access::{access_to, refused, wait_for};
 use crate::ports;
 use crate::target::LocalTarget;
-use database::{Given, Observed, Passwords, Progress, Server};
+use database::{Given, Observed, Passwords, Progress, Server, Strange, What};
 use engine::ports::Job;
 use model::event::Outcome;
 use model::process_graph::DatabaseContentSpec;
 use model::text::SecretPart;
 use model::{Fault, FaultKind};
+use std::collections::BTreeSet;
 
 /// So many differences are told; the number of the others.
 const TOLD: usize = 3;
@@ -100,6 +101,59 @@ pub(crate) async fn strange(target: &LocalTarget, spec: &DatabaseContentSpec) ->
         all.extend(changes.iter().map(|change| (format!("to be done: {change}"), true)));
     }
     Ok(all)
+}
+
+/// Who is let in to a server, as it really is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetIn {
+    /// The roles that have a login there and are managed.
+    pub roles: BTreeSet<String>,
+    /// What somebody may, or may not, otherwise than was declared; in words.
+    pub differences: Vec<String>,
+}
+
+impl LocalTarget {
+    /// Looks who is let in to a server of the deployment, and what they may do otherwise than was declared.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub async fn let_in(&self, spec: &DatabaseContentSpec) -> Result<LetIn, Fault> {
+        let (observed, passwords) = look(self, spec).await?;
+        let strange = observed.strange(&spec.content);
+        let mut differences: Vec<String> =
+            strange.iter().filter(|it| is_about_access(it)).map(ToString::to_string).collect();
+        // What was changed by hand says more than what would be done about it.
+        if !strange.iter().any(Strange::is_mended) {
+            let changes = database::difference(&spec.content, &observed, &passwords)
+                .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))?;
+            let is_of_logins = |what: &What| {
+                matches!(
+                    what,
+                    What::CreateLogin { .. }
+                        | What::AdoptLogin { .. }
+                        | What::ChangeLogin { .. }
+                        | What::Grant { .. }
+                        | What::Revoke { .. }
+                        | What::DropLogin { .. }
+                )
+            };
+            let open = changes.iter().filter(|change| is_of_logins(&change.what));
+            differences.extend(open.map(|change| format!("to be done: {change}")));
+        }
+        Ok(LetIn { roles: observed.managed().into_values().collect(), differences })
+    }
+}
+
+fn is_about_access(strange: &Strange) -> bool {
+    match strange {
+        Strange::GrantByHand { .. }
+        | Strange::LoginChanged { .. }
+        | Strange::UnmanagedLogin { .. }
+        | Strange::UnmanagedGrant { .. }
+        | Strange::WithoutTls { .. }
+        | Strange::PublicConnect { .. } => true,
+        Strange::UnmanagedDatabase { .. } | Strange::DataChanged { .. } | Strange::DataHalfApplied { .. } => false,
+    }
 }
 
 async fn look(target: &LocalTarget, spec: &DatabaseContentSpec) -> Result<(Observed, Passwords), Fault> {

@@ -15,6 +15,7 @@ mod server;
 mod tool;
 
 pub(crate) use access::administrator_access;
+pub use content::LetIn;
 pub(crate) use content::strange;
 pub(crate) use data_folder::remove_stale_lock;
 pub use facts::DatabaseFacts;
