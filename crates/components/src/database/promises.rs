@@ -107,7 +107,8 @@ impl Promises<'_, '_> {
             claim: format!("{name} does not get into {other}"),
             database: other,
             statement: "SELECT 1".to_owned(),
-            expect: SqlExpectation::LoginRefused,
+            // The password is right: what is refused is the database.
+            expect: SqlExpectation::Denied,
             help: GRANTED_BY_HAND,
         }));
         asked.into_iter().map(|asked| self.asked(role, asked)).collect()
