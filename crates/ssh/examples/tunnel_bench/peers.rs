@@ -115,8 +115,13 @@ pub(crate) struct Running(Child);
 impl Running {
     pub(crate) fn start(mut command: Command, keys: &Keys, name: &str) -> Outcome<Self> {
         let log = fs::File::options().create(true).append(true).open(keys.path(&format!("{name}.log")))?;
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).process_group(0);
-        Ok(Self(command.spawn()?))
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
+        Self::begin(command)
+    }
+
+    /// Starts it with the inputs and outputs that it has.
+    pub(crate) fn begin(mut command: Command) -> Outcome<Self> {
+        Ok(Self(command.process_group(0).spawn()?))
     }
 
     pub(crate) fn id(&self) -> u32 {

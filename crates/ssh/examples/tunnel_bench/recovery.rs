@@ -34,7 +34,11 @@ pub(crate) fn run(cuts: usize) -> Outcome {
         }
         for _ in 0..cuts {
             std::thread::sleep(Duration::from_millis(700));
+            let sessions: Vec<u32> =
+                children(sshd.id()).into_iter().flat_map(|id| [children(id), vec![id]].concat()).collect();
+            // The listener first, or somebody gets a new session in between.
             drop(sshd);
+            sessions.into_iter().for_each(kill);
             std::thread::sleep(AWAY);
             sshd = Running::start(keys.sshd("127.0.0.1", port)?, &keys, "sshd")?;
             wait_until("sshd listens", PATIENCE, || listens(port))?;

@@ -5,6 +5,7 @@ use crate::{Outcome, say};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A path through which bytes go: who serves, who connects.
@@ -19,25 +20,74 @@ const QUESTIONS: usize = 5_000;
 struct Path {
     name: &'static str,
     port: u16,
-    processes: Vec<(&'static str, Running)>,
+    /// Whose, which side, and the process.
+    processes: Vec<(&'static str, &'static str, Running)>,
 }
 
 pub(crate) fn run(megabytes: usize, rounds: usize) -> Outcome {
     let keys = Keys::new()?;
-    let target = target()?;
+    let (target, postgres) = (target()?, Postgres::start()?);
+    let mut figures = Vec::new();
     let mut paths = Vec::new();
-    for (name, serving, connecting) in PATHS {
+    for path in PATHS {
+        let questions = Path::open(&keys, path, target)?;
+        let database = postgres.as_ref().map(|postgres| Path::open(&keys, path, postgres.port)).transpose()?;
+        paths.push((questions, database));
+        figures.push((Vec::new(), Vec::new(), Vec::new(), Vec::new()));
+    }
+    // One round of all, then the next: what else the machine does meets all alike.
+    for _ in 0..rounds {
+        for ((path, database), (down, up, questions, queries)) in paths.iter().zip(&mut figures) {
+            down.push(bulk(path.port, b'd', megabytes)?);
+            up.push(bulk(path.port, b'u', megabytes)?);
+            questions.push(small_questions(path.port)?);
+            if let Some(database) = database {
+                queries.push(pgbench(database.port)?);
+            }
+        }
+    }
+    for ((path, _), (down, up, questions, queries)) in paths.iter().zip(figures) {
+        say(&json!({
+            "path": path.name,
+            "down_mb_s": summary(down).0.round(),
+            "up_mb_s": summary(up).0.round(),
+            "questions_s": summary(questions).0.round(),
+            "pgbench_tps": if queries.is_empty() { None } else { Some(summary(queries).0.round()) },
+            "peak_mb": path.peaks()?,
+        }));
+    }
+    Ok(())
+}
+
+/// The most memory after one gigabyte and after many, with ours on both ends.
+pub(crate) fn memory(gigabytes: usize) -> Outcome {
+    let keys = Keys::new()?;
+    let path = Path::open(&keys, PATHS[3], target()?)?;
+    for (after, amount) in [(1, 1), (gigabytes, gigabytes.saturating_sub(1))] {
+        bulk(path.port, b'd', amount * 512)?;
+        bulk(path.port, b'u', amount * 512)?;
+        say(&json!({ "path": path.name, "after_gb": after, "peak_mb": path.peaks()? }));
+    }
+    Ok(())
+}
+
+impl Path {
+    fn open(
+        keys: &Keys,
+        (name, serving, connecting): (&'static str, &'static str, &'static str),
+        target: u16,
+    ) -> Outcome<Self> {
         let (server_port, port) = (free_port()?, free_port()?);
         let words = [server_port, port, target].map(|port| port.to_string());
         let server = match serving {
             "sshd" => keys.sshd("127.0.0.1", server_port)?,
             _ => keys.ours("server", &["127.0.0.1".to_owned(), words[0].clone(), words[2].clone()])?,
         };
-        let server = Running::start(server, &keys, "server")?;
+        let server = Running::start(server, keys, "server")?;
         wait_until("the server listens", Duration::from_secs(10), || listens(server_port))?;
         let client = match connecting {
             "ssh" => {
-                let mut command = std::process::Command::new("/usr/bin/ssh");
+                let mut command = Command::new("/usr/bin/ssh");
                 let way = format!("127.0.0.1:{port}:127.0.0.1:{target}");
                 command.args(keys.ssh("127.0.0.1", server_port, &["-L", &way])?);
                 command
@@ -47,33 +97,82 @@ pub(crate) fn run(megabytes: usize, rounds: usize) -> Outcome {
                 keys.ours("forward", &["127.0.0.1".to_owned(), server_port, port, target])?
             }
         };
-        let client = Running::start(client, &keys, "client")?;
+        let client = Running::start(client, keys, "client")?;
         wait_until("the forward listens", Duration::from_secs(10), || listens(port))?;
-        paths.push(Path { name, port, processes: vec![(serving, server), (connecting, client)] });
+        Ok(Self { name, port, processes: vec![(serving, "server", server), (connecting, "client", client)] })
     }
-    let mut figures = vec![(Vec::new(), Vec::new(), Vec::new()); paths.len()];
-    // One round of all, then the next: what else the machine does meets all alike.
-    for _ in 0..rounds {
-        for (path, (down, up, questions)) in paths.iter().zip(&mut figures) {
-            down.push(bulk(path.port, b'd', megabytes)?);
-            up.push(bulk(path.port, b'u', megabytes)?);
-            questions.push(small_questions(path.port)?);
+
+    /// The most memory of those that are ours.
+    fn peaks(&self) -> Outcome<serde_json::Map<String, serde_json::Value>> {
+        let ours = self.processes.iter().filter(|(whose, ..)| *whose == "landfall");
+        ours.map(|(_, side, process)| Ok(((*side).to_owned(), json!(process.peak_mb()?.round())))).collect()
+    }
+}
+
+/// A PostgreSQL of its own with pgbench's tables; none where it is not installed.
+struct Postgres {
+    port: u16,
+    /// Ended before its folder goes.
+    _server: Running,
+    _folder: tempfile::TempDir,
+}
+
+const POSTGRES: &str = "/usr/lib/postgresql/15/bin";
+
+impl Postgres {
+    fn start() -> Outcome<Option<Self>> {
+        if !std::path::Path::new(POSTGRES).exists() || !std::path::Path::new("/usr/bin/pgbench").exists() {
+            return Ok(None);
         }
-    }
-    for (path, (down, up, questions)) in paths.iter().zip(figures) {
-        let mut memory = serde_json::Map::new();
-        for (name, process) in path.processes.iter().filter(|(name, _)| *name == "landfall") {
-            memory.insert((*name).to_owned(), json!(process.peak_mb()?.round()));
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        // It refuses root; in a user namespace of its own it sees none.
+        let unshared = |program: &str| {
+            let mut command = Command::new("/usr/bin/unshare");
+            command.args(["--user", "--map-user=1000", "--map-group=1000", "--"]).arg(format!("{POSTGRES}/{program}"));
+            command
+        };
+        let made = unshared("initdb").args(["-A", "trust", "-U", "bench", "--no-sync", "-D"]).arg(&data).output()?;
+        if !made.status.success() {
+            return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)).into());
         }
-        say(&json!({
-            "path": path.name,
-            "down_mb_s": summary(down).0.round(),
-            "up_mb_s": summary(up).0.round(),
-            "questions_s": summary(questions).0.round(),
-            "peak_mb": memory,
-        }));
+        let port = free_port()?;
+        let mut command = unshared("postgres");
+        command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-k", "", "-c", "listen_addresses=127.0.0.1"]);
+        command.args(["-c", "fsync=off"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let server = Running::begin(command)?;
+        wait_until("PostgreSQL listens", Duration::from_secs(30), || listens(port))?;
+        let filled = wait_until("pgbench's tables are there", Duration::from_secs(60), || {
+            let mut command = Command::new("/usr/bin/pgbench");
+            command.args([
+                "-i",
+                "-q",
+                "-s",
+                "2",
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "bench",
+                "-p",
+                &port.to_string(),
+                "postgres",
+            ]);
+            command.output().is_ok_and(|output| output.status.success())
+        });
+        filled?;
+        Ok(Some(Self { port, _server: server, _folder: folder }))
     }
-    Ok(())
+}
+
+/// Small queries a second, of eight clients.
+fn pgbench(port: u16) -> Outcome<f64> {
+    let mut command = Command::new("/usr/bin/pgbench");
+    command.args(["-n", "-S", "-c", "8", "-j", "2", "-T", "3", "-h", "127.0.0.1", "-U", "bench"]);
+    let output = command.args(["-p", &port.to_string(), "postgres"]).env("PGSSLMODE", "disable").output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix("tps = ")).ok_or("pgbench says no tps")?;
+    Ok(line.split_whitespace().next().ok_or("pgbench says no number")?.parse()?)
 }
 
 /// A target that does as the first byte says: sends, takes, or answers each block of 100 bytes.
