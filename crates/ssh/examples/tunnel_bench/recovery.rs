@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 pub(crate) const KEEPERS: [&str; 3] = ["landfall", "autossh", "systemd + ssh"];
 /// How long the restarted server is away.
 const AWAY: Duration = Duration::from_secs(3);
+/// How long the tunnel is left alone between two cuts.
+const BETWEEN: Duration = Duration::from_millis(2200);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(cuts: usize) -> Outcome {
@@ -20,7 +22,7 @@ pub(crate) fn run(cuts: usize) -> Outcome {
         wait_until("the tunnel works", PATIENCE, || greets(local(listen)))?;
         let (mut killed, mut restarted) = (Vec::new(), Vec::new());
         for _ in 0..cuts {
-            std::thread::sleep(Duration::from_millis(700));
+            std::thread::sleep(BETWEEN);
             let began = Instant::now();
             for session in children(sshd.id()) {
                 children(session).into_iter().for_each(kill);
@@ -33,7 +35,7 @@ pub(crate) fn run(cuts: usize) -> Outcome {
             killed.push(began.elapsed().as_secs_f64());
         }
         for _ in 0..cuts {
-            std::thread::sleep(Duration::from_millis(700));
+            std::thread::sleep(BETWEEN);
             let sessions: Vec<u32> =
                 children(sshd.id()).into_iter().flat_map(|id| [children(id), vec![id]].concat()).collect();
             // The listener first, or somebody gets a new session in between.

@@ -1,6 +1,6 @@
 //! The life of a tunnel: dial, open, watch; after a cut the same again.
 
-use super::config::{Backoff, TunnelConfig, Way};
+use super::config::{Backoff, Dialling, TunnelConfig, Way};
 use super::dialling::{Dialled, dial_patiently};
 use super::health::{HealthFailure, HealthPath};
 use super::listener;
@@ -9,7 +9,6 @@ use crate::client::{Connection, Target, TargetObserver};
 use crate::error::SshError;
 use crate::forward::Counting;
 use jiff::{SignedDuration, Timestamp};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -97,73 +96,52 @@ impl Run {
     }
 
     async fn keep_open(&mut self) {
-        let pauses = self.config.pauses;
-        let mut backoff = Backoff::dialling(&pauses);
-        let mut gate = Backoff::new(pauses.gate_first, pauses.gate_most);
+        let mut dialling = Dialling::new(self.config.pauses);
         let mut ready: Option<TcpStream> = None;
         loop {
             self.status.send_modify(|status| {
                 status.attempts += 1;
                 status.next_attempt = None;
             });
-            match self.attempt(ready.take()).await {
+            let error = match self.attempt(ready.take()).await {
                 Ok(connection) => {
-                    backoff = Backoff::dialling(&pauses);
-                    gate = Backoff::new(pauses.gate_first, pauses.gate_most);
                     let connection = Arc::new(connection);
                     self.opened(&connection);
+                    let since = Instant::now();
                     let over = self.watch(&connection).await;
                     self.cut_at = Some(Instant::now());
                     self.connection.send_replace(None);
                     match over {
-                        Over::Broken(error) => self.failed(&error, |reason| TunnelState::Failing { reason }),
+                        Over::Broken(error) => {
+                            self.failed(&error, |reason| TunnelState::Failing { reason });
+                            self.pause(dialling.pause_after_cut(since.elapsed())).await;
+                        }
                         Over::Replaced(stream, since) => {
                             self.cut_at = Some(since);
                             connection.abort();
                             ready = Some(stream);
+                            dialling = Dialling::new(self.config.pauses);
                         }
                     }
+                    continue;
                 }
-                Err(error) => match self.judge(&error, &mut backoff, &mut gate) {
-                    ControlFlow::Continue(pause) => self.pause(pause).await,
-                    ControlFlow::Break(()) => std::future::pending().await,
-                },
+                Err(error) => error,
+            };
+            let state = state_after(&error);
+            let hopeless = matches!(state, TunnelState::WrongHostKey { .. } | TunnelState::Misconfigured { .. });
+            self.failed(&error, |_| state);
+            if hopeless {
+                // Only another configuration helps.
+                return std::future::pending().await;
             }
-        }
-    }
-
-    /// What follows from a failed attempt: a pause, or no further one.
-    fn judge(&mut self, error: &SshError, backoff: &mut Backoff, gate: &mut Backoff) -> ControlFlow<(), Duration> {
-        match error {
-            SshError::HostKey(_) => {
-                self.failed(error, |reason| TunnelState::WrongHostKey { reason });
-                ControlFlow::Break(())
-            }
-            SshError::Key { .. } | SshError::KeyMode { .. } | SshError::Encrypted { .. } | SshError::File { .. } => {
-                self.failed(error, |reason| TunnelState::Misconfigured { reason });
-                ControlFlow::Break(())
-            }
-            SshError::KeyRefused { public, .. } => {
-                self.failed(error, |_| TunnelState::WaitingForRegistration { public: public.clone() });
-                ControlFlow::Continue(gate.pause())
-            }
-            SshError::ListenRefused { .. } => {
-                self.failed(error, |reason| TunnelState::ForwardRefused { reason });
-                ControlFlow::Continue(gate.pause())
-            }
-            // It was waited for long enough already.
-            SshError::Timeout { .. } => {
-                self.failed(error, |reason| TunnelState::Failing { reason });
-                ControlFlow::Continue(self.config.pauses.first)
-            }
-            _ => {
-                self.failed(error, |reason| TunnelState::Failing { reason });
-                ControlFlow::Continue(backoff.pause())
-            }
+            self.pause(dialling.pause_after(&error)).await;
         }
     }
 
     async fn pause(&self, pause: Duration) {
+        if pause.is_zero() {
+            return;
+        }
         let until = SignedDuration::try_from(pause).ok().and_then(|pause| Timestamp::now().checked_add(pause).ok());
         self.status.send_modify(|status| status.next_attempt = until);
         tokio::time::sleep(pause).await;
@@ -290,11 +268,11 @@ impl Run {
     }
 
     async fn dial_until_there(&self) -> Dialled {
-        let mut backoff = Backoff::dialling(&self.config.pauses);
+        let mut dialling = Dialling::new(self.config.pauses);
         loop {
             match dial_patiently(&self.config.server).await {
                 Ok(dialled) => return dialled,
-                Err(_) => tokio::time::sleep(backoff.pause()).await,
+                Err(error) => tokio::time::sleep(dialling.pause_after(&error)).await,
             }
         }
     }
@@ -372,6 +350,20 @@ impl Run {
                 }
             },
         }
+    }
+}
+
+/// What a failed attempt says about the tunnel.
+fn state_after(error: &SshError) -> TunnelState {
+    let reason = error.to_string();
+    match error {
+        SshError::HostKey(_) => TunnelState::WrongHostKey { reason },
+        SshError::Key { .. } | SshError::KeyMode { .. } | SshError::Encrypted { .. } | SshError::File { .. } => {
+            TunnelState::Misconfigured { reason }
+        }
+        SshError::KeyRefused { public, .. } => TunnelState::WaitingForRegistration { public: public.clone() },
+        SshError::ListenRefused { .. } => TunnelState::ForwardRefused { reason },
+        _ => TunnelState::Failing { reason },
     }
 }
 
