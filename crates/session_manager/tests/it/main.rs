@@ -5,6 +5,7 @@
 mod codec;
 mod faults;
 mod forwarding;
+mod plugin;
 mod refusals;
 mod support;
 mod tunnel;

@@ -275,6 +275,12 @@ impl Host {
                 return;
             }
             self.state().expected += 1;
+            if message.payload_type == 6 {
+                // As the agent, which completes the handshake elsewhere: Amazon's client has a moment after that in which it
+                // cannot take anything.
+                self.announce("acknowledge", acknowledge.as_bytes()).await;
+                return self.used(message).await;
+            }
             self.used(message).await;
             while let Some(next) = self.next_early() {
                 self.used(next).await;
