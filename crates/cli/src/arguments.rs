@@ -73,9 +73,13 @@ pub(crate) enum Verb {
     User(UserVerb),
     /// Show who can use a database, an application, a bastion or a tunnel: by the manifest, and really
     WhoCan(WhoCanArguments),
+    /// Copy the databases of a deployment on this machine, and see which copies there are
+    Backup(BackupArguments),
+    /// Make a new database from a backup and check it: the rows of every table, and the roles
+    Restore(RestoreArguments),
     /// Stop and remove a deployment, and prove that nothing is left
     Down(DownArguments),
-    /// Compare what is in an account with what was deployed there
+    /// Compare what is there with what was deployed: resources of an account, or files, programs and grants here
     Drift(DeploymentArguments),
     /// Take the lease of a deployment in an account from a run that is gone
     Unlock(UnlockArguments),
@@ -374,6 +378,48 @@ pub(crate) struct WhoCanArguments {
     pub(crate) access: Option<String>,
     #[command(flatten)]
     pub(crate) manifest: ManifestArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct BackupArguments {
+    #[command(subcommand)]
+    pub(crate) verb: Option<BackupVerb>,
+    /// The database component; may be left out where there is one only
+    #[arg(value_name = "DB")]
+    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// What it is for, shown by `backup ls`
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) about: Option<String>,
+    /// Seconds to wait while another landfall works on the same deployment
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) wait: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupVerb {
+    /// List the backups: when, of what, how large, what for
+    Ls(DeploymentArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The backup, as `backup ls` names it, or `latest`
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: String,
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArguments,
+    /// The new database; one that is there already is never touched
+    #[arg(long, value_name = "NEW")]
+    pub(crate) into: String,
+    /// Which database of the backup, where it has several
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) database: Option<String>,
+    /// Seconds to wait while another landfall works on the same deployment
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) wait: u64,
 }
 
 #[derive(Debug, Args)]

@@ -85,6 +85,8 @@ fn dispatch(verb: Verb, surroundings: &Surroundings, console: &Console) -> Resul
         Verb::Secret(verb) => verbs::secret::run(&verb, surroundings, console),
         Verb::User(verb) => verbs::user::run(&verb, surroundings, console),
         Verb::WhoCan(arguments) => verbs::who_can::run(&arguments, surroundings, console),
+        Verb::Backup(arguments) => verbs::backup::run(&arguments, console),
+        Verb::Restore(arguments) => verbs::restore::run(&arguments, console),
         Verb::Down(arguments) => verbs::down::run(&arguments, surroundings, console),
         Verb::Drift(arguments) => verbs::drift::run(&arguments, surroundings, console),
         Verb::Unlock(arguments) => verbs::unlock::run(&arguments, surroundings, console),

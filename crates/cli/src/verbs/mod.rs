@@ -1,5 +1,6 @@
 //! One file a verb: arguments in, one call to the crates below, a view out.
 
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod connect;
@@ -15,6 +16,7 @@ pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod prove;
 pub(crate) mod reference;
+pub(crate) mod restore;
 pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod supervise;

@@ -3,6 +3,7 @@
 
 mod access;
 mod administrator;
+mod backups;
 pub(crate) mod content;
 mod data_folder;
 mod facts;
@@ -15,6 +16,7 @@ mod server;
 mod tool;
 
 pub(crate) use access::administrator_access;
+pub use backups::{BackupSource, KeptBackup, Recovery, backup_sources};
 pub use content::LetIn;
 pub(crate) use content::strange;
 pub(crate) use data_folder::remove_stale_lock;
