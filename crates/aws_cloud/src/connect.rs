@@ -92,7 +92,7 @@ impl CloudAccount {
 }
 
 /// The authorities of `AWS_CA_BUNDLE`, which the SDK for Rust does not read itself.
-fn authorities() -> Result<Option<Vec<u8>>, ConnectError> {
+pub(crate) fn authorities() -> Result<Option<Vec<u8>>, ConnectError> {
     let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Ok(None);
     };

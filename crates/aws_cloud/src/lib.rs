@@ -11,6 +11,7 @@ mod calls;
 mod client;
 mod connect;
 mod dns;
+mod download;
 mod error;
 mod request;
 mod service;
@@ -18,3 +19,4 @@ mod transport;
 mod xml;
 
 pub use connect::{CloudAccount, ConnectError, ConnectOptions, Keys};
+pub use download::{database_authorities_url, download};

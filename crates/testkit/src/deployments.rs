@@ -43,6 +43,24 @@ components:
     routes: { /: api }
 "#;
 
+const RECORDS: &str = r#"
+landfall: 1
+name: records
+people:
+  alice: { roles: [admin], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKTOgL5pZ6dV5mYTmLbpsK+iHrOgr3GMsYdKjN4Xyz" }
+environments:
+  production: { target: aws, account: "123456789012", region: us-west-2 }
+components:
+  net: { kind: network }
+  db: { kind: database, engine: postgres, version: "17", databases: [records], people: { admin: read-only } }
+  app:
+    kind: service
+    command: [/usr/bin/app]
+    uses: { db: { grants: read-write } }
+    environment: { DATABASE_URL: "${self.uses.db.url}" }
+    port: 8000
+"#;
+
 /// The given secret of the shop.
 pub const LICENCE: &str = "licence-4f1c2b-of-the-shop";
 
@@ -75,6 +93,18 @@ pub fn tabpy_with(replaced: &[(&str, &str)]) -> Deployment {
 #[must_use]
 pub fn shop() -> Deployment {
     shop_with(&[])
+}
+
+/// A service on a database.
+#[must_use]
+pub fn records() -> Deployment {
+    records_with(&[])
+}
+
+/// The same with texts of its manifest replaced.
+#[must_use]
+pub fn records_with(replaced: &[(&str, &str)]) -> Deployment {
+    lowered(RECORDS, replaced)
 }
 
 /// The same with texts of its manifest replaced.

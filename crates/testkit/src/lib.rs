@@ -2,6 +2,7 @@
 //! environment of their own for tests of the command.
 
 pub mod account;
+pub mod contents;
 pub mod contract;
 pub mod deployments;
 pub mod emulator;
@@ -11,6 +12,7 @@ pub mod fake_target;
 pub mod gateway;
 
 pub use account::FakeAccount;
+pub use contents::FakeContents;
 pub use emulator::Emulator;
 pub use environment::{Output, TestEnvironment, silent};
 pub use facts::Facts;

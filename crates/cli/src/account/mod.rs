@@ -5,6 +5,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod codes;
+pub(crate) mod databases;
 pub(crate) mod down;
 pub(crate) mod drift;
 pub(crate) mod events;

@@ -1,6 +1,7 @@
 //! The way to an account: which one, as whom, and what is told on the way.
 
 use crate::account::cloud::Cloud;
+use crate::account::databases::ThroughSessions;
 use crate::account::evidence::EvidenceFolder;
 use crate::account::facts::{Tables, ThisMachine};
 use crate::arguments::AccountArguments;
@@ -58,6 +59,7 @@ impl<'a> Visit<'a> {
             folder: self.cloud.manifest.parent().unwrap_or(Path::new("/")).to_path_buf(),
         };
         let result = block_on(async {
+            let contents = ThroughSessions { connect: options.clone(), folder: machine.folder.clone() };
             let account = CloudAccount::connect(options).await.map_err(|error| {
                 CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, "preparing to call AWS", error))
             })?;
@@ -72,6 +74,7 @@ impl<'a> Visit<'a> {
                 deployment: &self.cloud.deployment,
                 types: &Tables,
                 sources: &machine,
+                contents: &contents,
                 clock: &SystemClock,
                 tell: &tell,
                 keep: &keep,

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testkit::{Facts, FakeAccount};
+use testkit::{Facts, FakeAccount, FakeContents};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +61,7 @@ pub(crate) struct Hand {
     pub(crate) holder_is_dead: bool,
     pacer: Arc<Pacer>,
     machine: Machine,
+    pub(crate) contents: FakeContents,
     time: Time,
     notices: Mutex<Vec<Notice>>,
     call_notices: Mutex<Vec<CallNotice>>,
@@ -85,6 +86,7 @@ impl Hand {
             allow: Vec::new(),
             holder_is_dead: false,
             pacer: Arc::new(Pacer::new(1)),
+            contents: FakeContents::default(),
             machine: Machine { drawn: AtomicU64::new(1000 * HANDS.fetch_add(1, Ordering::Relaxed)) },
             time: Time(Instant::now()),
             notices: Mutex::default(),
@@ -117,6 +119,7 @@ impl Hand {
             deployment: &self.deployment,
             types: &Facts,
             sources: &self.machine,
+            contents: &self.contents,
             clock: &self.time,
             tell: &tell,
             keep: &keep,

@@ -4,6 +4,7 @@
 
 mod canary;
 mod crashes;
+mod databases;
 mod each_resource;
 mod every_state;
 mod failures;

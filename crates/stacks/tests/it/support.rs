@@ -108,6 +108,7 @@ impl Person {
             deployment,
             types: &Facts,
             sources: &Machine,
+            contents: &testkit::FakeContents::default(),
             clock: &clock,
             tell: &tell,
             keep: &keep,

@@ -237,6 +237,10 @@ impl Machine {
         let name = json!({ "Name": format!("rds!db-{serial:08x}") });
         let content = Content::Secret(vec![("00000000-0000-4000-8000-000000000001".to_owned(), value)]);
         self.add_below(serial, "AWS::SecretsManager::Secret", name, Default::default(), content);
+        let arn = self.things().find(|it| has_one(it)).map(|it| it.physical_id.clone());
+        if let (Some(arn), Some(thing)) = (arn, self.things.get_mut(&serial)) {
+            thing.attributes.insert("MasterUserSecret.SecretArn".to_owned(), json!(arn));
+        }
     }
 
     fn copy(&self, kind: DbKind, id: &str) -> Option<&Copy> {

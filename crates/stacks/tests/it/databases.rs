@@ -1,0 +1,52 @@
+//! What is inside of databases: in its place among the stacks, once, and again when something is different.
+
+use crate::hand::{Hand, good, prepared};
+use model::NodeId;
+use testkit::deployments::{records, records_with};
+
+#[tokio::test(start_paused = true)]
+async fn a_database_is_filled_before_anything_works_with_it() {
+    let hand = Hand::at(prepared(), records());
+    let report = good(hand.up().await);
+    assert_eq!(report.databases, ["db: role app", "db: role alice"]);
+    let work = hand.contents.applied().pop().unwrap();
+    assert!(work.address.contains("rds.amazonaws.com"), "{}", work.address);
+    assert_eq!(work.administrator, "landfall_admin");
+    assert!(!work.password.expose().is_empty());
+    let logins: Vec<&str> = work.passwords.keys().map(NodeId::as_str).collect();
+    assert_eq!(logins, ["db/roles/alice", "db/roles/app"]);
+    assert!(work.passwords.values().all(|password| password.expose().len() == 32));
+    let text = format!("{work:?}");
+    assert!(work.passwords.values().all(|password| !text.contains(password.expose())), "{text}");
+    // What services read has the address that the stack tells.
+    let environment = hand.account.with(|machine| {
+        machine.secret_values().into_values().flatten().find(|value| value.expose().contains("DATABASE_URL"))
+    });
+    assert!(environment.is_some_and(|text| text.expose().contains(&work.address)), "{}", work.address);
+
+    // Nothing has changed: no session is opened.
+    good(hand.up().await);
+    assert_eq!(hand.contents.applied().len(), 1);
+
+    // Another role is another content.
+    let changed = Hand::at(hand.account.another(), records_with(&[("read-only", "owner")]));
+    let report = good(changed.up().await);
+    assert_eq!(report.databases.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_wait_for_a_database_that_cannot_be_filled() {
+    let hand = Hand::at(prepared(), records());
+    hand.contents.fail(1);
+    let report = hand.up().await.unwrap();
+    assert_eq!(report.failed.len(), 1);
+    assert_eq!(report.failed[0].stack, "what is in the databases of records-production");
+    assert!(report.failed[0].fault.to_string().contains("the host is not connected"));
+    assert_eq!(report.not_begun, ["records-production-service"]);
+    let finished: Vec<&str> = report.finished.iter().map(|(stack, _)| stack.as_str()).collect();
+    assert_eq!(finished, ["records-production-network", "records-production-data", "records-production-access"]);
+    // The same command goes on from there.
+    let report = good(hand.up().await);
+    assert_eq!(report.databases.len(), 2);
+    assert!(report.not_begun.is_empty());
+}
