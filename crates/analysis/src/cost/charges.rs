@@ -16,8 +16,17 @@ pub(super) enum Charge {
 }
 
 /// Machines with a price.
-const MACHINES: &[&str] =
-    &["t3.small", "t3.medium", "t3.large", "t3.xlarge", "t3.2xlarge", "r6i.2xlarge", "r6i.4xlarge", "r6i.8xlarge"];
+const MACHINES: &[&str] = &[
+    "t4g.nano",
+    "t3.small",
+    "t3.medium",
+    "t3.large",
+    "t3.xlarge",
+    "t3.2xlarge",
+    "r6i.2xlarge",
+    "r6i.4xlarge",
+    "r6i.8xlarge",
+];
 
 /// Types that cost nothing by themselves.
 const FREE: &[&str] = &[
@@ -41,6 +50,9 @@ const FREE: &[&str] = &[
     "AWS::IAM::InstanceProfile",
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
+    "AWS::RDS::DBClusterParameterGroup",
+    "AWS::RDS::DBParameterGroup",
+    "AWS::RDS::DBSubnetGroup",
     "AWS::Route53::RecordSet",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
@@ -54,8 +66,16 @@ pub(super) fn charges(graph: &ResourceGraph, id: &str, resource: &Resource) -> V
     match resource.kind.as_str() {
         "AWS::EC2::NatGateway" => vec![one("nat-gateway"), Charge::ByUse("data through NAT gateways, per GB")],
         "AWS::EC2::EIP" => vec![one("public-ipv4")],
+        "AWS::RDS::DBInstance" => database(graph, resource, id),
+        "AWS::RDS::DBCluster" => vec![
+            Charge::ByUse("storage of Aurora clusters, per GB kept"),
+            Charge::ByUse("reads and writes of Aurora clusters"),
+            Charge::ByUse("backups of databases beyond their size, per GB kept"),
+        ],
         "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
-            let mut charges = vec![one("load-balancer"), Charge::ByUse("load balancer capacity units")];
+            let is_network = text(properties.get("Type")) == Some("network");
+            let what = if is_network { "network-balancer" } else { "load-balancer" };
+            let mut charges = vec![one(what), Charge::ByUse("load balancer capacity units")];
             if text(properties.get("Scheme")) != Some("internal") {
                 let subnets = length(properties.get("Subnets"));
                 charges.push(Charge::Fixed { what: "public-ipv4", count: subnets });
@@ -77,6 +97,44 @@ pub(super) fn charges(graph: &ResourceGraph, id: &str, resource: &Resource) -> V
         kind if FREE.contains(&kind) => Vec::new(),
         kind => vec![Charge::Unknown(format!("{kind} ({id})"))],
     }
+}
+
+/// Database servers with a price, by themselves and in a cluster.
+const DATABASES: &[(&str, &str)] =
+    &[("db.t4g.small", ""), ("db.t4g.medium", "aurora db.t4g.medium"), ("db.t4g.large", "aurora db.t4g.large")];
+
+/// A database server: the machine, twice with a standby, and its disk. RDS keeps a secret of its administrator.
+fn database(graph: &ResourceGraph, resource: &Resource, id: &str) -> Vec<Charge> {
+    let properties = &resource.properties;
+    let is_member = properties.get("DBClusterIdentifier").is_some();
+    let class = text(properties.get("DBInstanceClass"));
+    let known = DATABASES.iter().find(|(class_known, _)| Some(*class_known) == class);
+    let copies = if text(properties.get("MultiAZ")) == Some("true") { 2 } else { 1 };
+    let what = known.map(|(alone, member)| if is_member { *member } else { *alone }).filter(|what| !what.is_empty());
+    let mut charges = match what {
+        Some(what) => vec![Charge::Fixed { what, count: copies }],
+        None => vec![Charge::Unknown(format!("the class of {id}"))],
+    };
+    if is_member {
+        // The cluster has one secret, however many members it has; it is counted with the first of them.
+        let cluster = properties.get("DBClusterIdentifier").map(Value::mentions).unwrap_or_default();
+        let mut members = graph.resources.iter().filter(|(_, other)| {
+            other.properties.get("DBClusterIdentifier").is_some_and(|other| other.mentions() == cluster)
+        });
+        if members.next().is_some_and(|(first, _)| first == id) {
+            charges.push(Charge::Fixed { what: "secret", count: 1 });
+        }
+        return charges;
+    }
+    match text(properties.get("AllocatedStorage")).and_then(|size| size.parse::<u64>().ok()) {
+        Some(size) => charges.push(Charge::Fixed { what: "database-gibibyte", count: size * copies }),
+        None => charges.push(Charge::Unknown(format!("the disk of {id}"))),
+    }
+    if text(properties.get("ManageMasterUserPassword")) == Some("true") {
+        charges.push(Charge::Fixed { what: "secret", count: 1 });
+    }
+    charges.push(Charge::ByUse("backups of databases beyond their size, per GB kept"));
+    charges
 }
 
 fn hosts(graph: &ResourceGraph, id: &str, resource: &Resource) -> Vec<Charge> {

@@ -61,8 +61,13 @@ mod tests {
             assert!(prices.monthly(region, what).is_some(), "{name}");
         }
         let names = |region: &str| prices.regions[region].hour.keys().cloned().collect::<Vec<_>>();
+        let is_database = |name: &String| name.contains("db.");
         for region in prices.regions.keys() {
-            assert_eq!(names(region), names("us-east-1"), "{region}");
+            let others: Vec<String> = names(region).into_iter().filter(|name| !is_database(name)).collect();
+            let all: Vec<String> = names("us-east-1").into_iter().filter(|name| !is_database(name)).collect();
+            assert_eq!(others, all, "{region}");
         }
+        assert_eq!(prices.monthly("us-west-2", "db.t4g.small"), Some(23_360_000));
+        assert_eq!(prices.monthly("eu-west-1", "db.t4g.small"), None);
     }
 }

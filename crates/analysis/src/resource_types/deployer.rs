@@ -124,6 +124,18 @@ const OWN: &[&str] = &[
     "tag:GetResources",
 ];
 
+/// What it calls besides where a deployment has databases: it looks at them, and goes there through sessions.
+const OWN_OF_DATABASES: &[&str] = &[
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBEngineVersions",
+    "rds:DescribeDBInstances",
+    "rds:DescribeOrderableDBInstanceOptions",
+    "ssm:DescribeInstanceInformation",
+    "ssm:ResumeSession",
+    "ssm:StartSession",
+    "ssm:TerminateSession",
+];
+
 /// Of these services only what carries the deployment's name may be touched; CloudFormation names it so.
 fn named(action: &str, scope: &DeployerScope<'_>) -> Option<Vec<String>> {
     let account = scope.account.unwrap_or("*");
@@ -151,6 +163,19 @@ fn named(action: &str, scope: &DeployerScope<'_>) -> Option<Vec<String>> {
         ("ssm", "DeleteParameter" | "GetParameter" | "PutParameter") => {
             arn(format!("ssm:{region}:{account}:parameter/landfall/{name}/*"))
         }
+        ("ssm", "DescribeInstanceInformation") => return None,
+        ("ssm", "StartSession") => vec![
+            format!("arn:*:ec2:{region}:{account}:instance/*"),
+            format!("arn:*:ssm:{region}::document/AWS-StartPortForwardingSession*"),
+        ],
+        ("ssm", "ResumeSession" | "TerminateSession") => arn(format!("ssm:{region}:{account}:session/*")),
+        ("rds", _) if call.starts_with("Describe") => return None,
+        // What every server has that says nothing else is RDS's own.
+        ("rds", _) => vec![
+            format!("arn:*:rds:{region}:{account}:*:{name}-*"),
+            format!("arn:*:rds:{region}:{account}:og:default:*"),
+            format!("arn:*:rds:{region}:{account}:pg:default.*"),
+        ],
         ("ssm", _) => arn(format!("ssm:{region}::parameter/aws/service/*")),
         _ => return None,
     })
@@ -203,7 +228,11 @@ fn size(statements: &[Value]) -> usize {
 
 /// The actions: of the schemas without what no template has, narrower where they have a `*`, and our own.
 fn needed<'t>(types: impl IntoIterator<Item = &'t str>) -> BTreeSet<&'static str> {
+    let types: Vec<&str> = types.into_iter().collect();
     let mut needed: BTreeSet<&'static str> = OWN.iter().copied().collect();
+    if types.iter().any(|kind| kind.starts_with("AWS::RDS::")) {
+        needed.extend(OWN_OF_DATABASES);
+    }
     for action in permissions(types) {
         if NOT_NEEDED.iter().any(|beginning| action.starts_with(beginning)) {
             continue;

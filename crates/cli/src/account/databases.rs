@@ -5,17 +5,20 @@ use crate::surroundings::Surroundings;
 use aws_cloud::{CloudAccount, ConnectOptions, database_authorities_url, download};
 use database::{Access, Address, Given, Server, Tls, apply, difference, observe};
 use futures_util::future::BoxFuture;
-use model::{Fault, FaultKind, Secret};
-
-use stacks::account::{Account as _, SessionRequest, SessionTarget, Sessions as _};
+use model::{Fault, FaultKind};
+use stacks::account::SessionTarget;
+use stacks::way_in::{self, Forwarding, Options, Tunnel, WayIn};
 use stacks::{ContentReport, Contents, DatabaseWork};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The tag by which AWS marks the hosts of a group.
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
+/// How long a host may take until Systems Manager hears of it, and how often is looked.
+const PATIENCE: Duration = Duration::from_secs(600);
+const PAUSE: Duration = Duration::from_secs(5);
 /// How long connecting to a database may take, through all of that.
 const CONNECTING: Duration = Duration::from_secs(60);
 /// A file with the authorities of RDS, for machines that cannot fetch them.
@@ -98,9 +101,9 @@ impl ThroughSessions {
     /// The certificates of the authorities that sign those of RDS's servers.
     pub(crate) async fn authorities(&self) -> Result<String, Fault> {
         let variables = Surroundings::runtime_variables();
-        if let Some(path) = variables.get(AUTHORITIES).filter(|path| !path.is_empty()) {
-            return std::fs::read_to_string(path).map_err(|error| {
-                Fault::new(FaultKind::NeedsPerson, format!("reading {path}"), error).help(format!(
+        if let Some(path) = variables.get(AUTHORITIES).filter(|path| !path.is_empty()).map(PathBuf::from) {
+            return std::fs::read_to_string(&path).map_err(|error| {
+                Fault::new(FaultKind::NeedsPerson, format!("reading {}", path.display()), error).help(format!(
                     "correct {AUTHORITIES}: it names the file with the certificates of RDS's authorities"
                 ))
             });
@@ -123,7 +126,14 @@ impl ThroughSessions {
         };
         let tunnel = way_in::tunnel(account, way, Options::default());
         let forwarding = tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        tunnel.check().await?;
+        // A host that has just started is heard of a minute or two later.
+        let began = Instant::now();
+        while let Err(fault) = tunnel.check().await {
+            if fault.kind != FaultKind::Transient || began.elapsed() > PATIENCE {
+                return Err(fault);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
         Ok(Way { tunnel, forwarding })
     }
 }
