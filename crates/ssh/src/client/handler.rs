@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) server: String,
     expected: Expected,
     /// Set when the host key is refused.
-    mismatch: Mutex<Option<HostKeyMismatch>>,
+    mismatch: Mutex<Option<Box<HostKeyMismatch>>>,
     /// Set when the connection is over.
     end: watch::Sender<Option<String>>,
     listeners: Mutex<HashMap<u16, Target>>,
@@ -61,7 +61,7 @@ impl Shared {
     /// What is known to be wrong, beyond "it broke".
     pub(crate) fn failure(&self) -> Option<SshError> {
         if let Some(mismatch) = locked(&self.mismatch).clone() {
-            return Some(SshError::HostKey(Box::new(mismatch)));
+            return Some(SshError::HostKey(mismatch));
         }
         let reason = self.end.borrow().clone()?;
         Some(SshError::Ended { server: self.server.clone(), reason })
@@ -76,13 +76,15 @@ impl Shared {
         SshError::Ended { server: self.server.clone(), reason }
     }
 
-    fn judge(&self, shown: &PublicKey) -> Result<(), HostKeyMismatch> {
-        let mismatch = |revoked| HostKeyMismatch {
-            server: self.server.clone(),
-            shown: shown.clone(),
-            expected: self.expected.keys.clone(),
-            revoked,
-            source_of_truth: self.expected.source.clone(),
+    fn judge(&self, shown: &PublicKey) -> Result<(), Box<HostKeyMismatch>> {
+        let mismatch = |revoked| {
+            Box::new(HostKeyMismatch {
+                server: self.server.clone(),
+                shown: shown.clone(),
+                expected: self.expected.keys.clone(),
+                revoked,
+                source_of_truth: self.expected.source.clone(),
+            })
         };
         if let Some((_, place)) = self.expected.revoked.iter().find(|(key, _)| key == shown) {
             return Err(mismatch(Some(place.clone())));

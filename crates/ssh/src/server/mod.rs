@@ -1,6 +1,7 @@
 //! An SSH server that is a bastion: keys only, exactly the stated forwards and listeners, and nothing else - no shell, no
 //! command, no file transfer, no terminal, no agent, no X11.
 
+mod carrying;
 mod config;
 mod core;
 mod event;

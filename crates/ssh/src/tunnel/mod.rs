@@ -6,6 +6,7 @@ mod health;
 mod listener;
 mod run;
 mod status;
+mod target;
 
 pub use config::{Pauses, TunnelConfig, Way};
 pub use health::{Health, HealthFailure, HealthPath};

@@ -5,7 +5,8 @@ use super::dialling::{Dialled, dial_patiently};
 use super::health::{HealthFailure, HealthPath};
 use super::listener;
 use super::status::{TunnelError, TunnelState, TunnelStatus};
-use crate::client::{Connection, Target, TargetObserver};
+use super::target::{Observer, told_of_target};
+use crate::client::{Connection, Target};
 use crate::error::SshError;
 use crate::forward::Counting;
 use jiff::{SignedDuration, Timestamp};
@@ -84,11 +85,11 @@ impl Run {
         };
         let (connection, counting, status) =
             (self.connection.subscribe(), Arc::clone(&self.counting), Arc::clone(&self.status));
-        let report: listener::Report = Arc::new(move |outcome| told_of_target(&status, outcome));
+        let report: listener::Report = Arc::new(move |outcome| told_of_target(&status, &outcome));
         async move {
             match parts {
                 Some((listener, host, port)) => {
-                    listener::serve(listener, connection, host, port, counting, report).await
+                    listener::serve(listener, connection, host, port, counting, report).await;
                 }
                 None => std::future::pending().await,
             }
@@ -365,50 +366,4 @@ fn state_after(error: &SshError) -> TunnelState {
         SshError::ListenRefused { .. } => TunnelState::ForwardRefused { reason },
         _ => TunnelState::Failing { reason },
     }
-}
-
-struct Observer {
-    status: Arc<watch::Sender<TunnelStatus>>,
-}
-
-impl TargetObserver for Observer {
-    fn opened(&self) {
-        told_of_target(&self.status, Ok(()));
-    }
-
-    fn unreachable(&self, address: std::net::SocketAddr, error: &std::io::Error) {
-        let reason = format!("{address}: {error}");
-        self.status.send_if_modified(|status| {
-            let dead = TunnelState::TargetDead { reason };
-            let news = status.state.is_open() && status.state != dead;
-            if news {
-                status.last_error = Some(TunnelError { at: Timestamp::now(), message: dead.to_string(), help: None });
-                status.enter(dead);
-            }
-            news
-        });
-    }
-}
-
-/// A connection was led through, or not: an open tunnel's state follows.
-fn told_of_target(status: &watch::Sender<TunnelStatus>, outcome: Result<(), SshError>) {
-    status.send_if_modified(|status| {
-        if !status.state.is_open() && !matches!(status.state, TunnelState::ForwardRefused { .. }) {
-            return false;
-        }
-        let state = match &outcome {
-            Ok(()) if matches!(status.state, TunnelState::Unhealthy { .. }) => return false,
-            Ok(()) => TunnelState::Up,
-            Err(error @ SshError::TargetUnreachable { .. }) => TunnelState::TargetDead { reason: error.to_string() },
-            Err(error @ SshError::ForwardRefused { .. }) => TunnelState::ForwardRefused { reason: error.to_string() },
-            Err(_) => return false,
-        };
-        if let Err(error) = &outcome {
-            status.last_error =
-                Some(TunnelError { at: Timestamp::now(), message: error.to_string(), help: error.help() });
-        }
-        let news = status.state != state;
-        status.enter(state);
-        news
-    });
 }

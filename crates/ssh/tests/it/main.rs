@@ -1,5 +1,7 @@
 //! The crate against itself and against OpenSSH.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod hostile;
 mod namespaces;
 mod own_client;

@@ -150,10 +150,10 @@ async fn takes_keys_of_each_kind_and_none_with_sha1() {
         config.accounts.get_mut("alice").unwrap().keys.push(line.parse().unwrap());
     }
     scene.server.reload(config).await.unwrap();
-    for index in 0..kinds.len() {
+    for (index, kind) in kinds.iter().enumerate() {
         std::fs::copy(scene.folder.path(&format!("key{index}")), scene.folder.path("id")).unwrap();
         let result = output(scene.folder.ssh(&ssh, &["-W", "db:5432", "alice@127.0.0.1"])).await;
-        assert_eq!(String::from_utf8_lossy(&result.stdout), "welcome", "{:?}: {}", kinds[index], words(&result));
+        assert_eq!(String::from_utf8_lossy(&result.stdout), "welcome", "{kind:?}: {}", words(&result));
     }
     std::fs::copy(scene.folder.path("key1"), scene.folder.path("id")).unwrap();
     let sha1 = ["-o", "PubkeyAcceptedAlgorithms=ssh-rsa", "-W", "db:5432", "alice@127.0.0.1"];
