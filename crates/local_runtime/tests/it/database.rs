@@ -359,3 +359,92 @@ async fn the_content_of_postgresql_is_kept_as_declared() {
 async fn the_content_of_mariadb_is_kept_as_declared() {
     content_is_kept_as_declared(Engine::Mariadb).await;
 }
+
+#[tokio::test]
+async fn a_missing_engine_is_named_with_the_command_that_installs_it() {
+    let world = World::new().with("PATH", "/usr/bin:/bin").with("LANDFALL_SYSTEM_ROOT", "/nonexistent");
+    let mut it = world.deployment("missing");
+    database(&mut it, server_spec(Engine::Postgres));
+    let fault = it.up().await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::NeedsPerson);
+    assert_eq!(fault.cause, "there is no server of PostgreSQL on this machine");
+    let help = fault.help.unwrap();
+    assert!(help.contains("install"), "{help}");
+    assert!(!it.target.home().root().join("data/db").exists(), "nothing is begun");
+
+    if is_here(Engine::Postgres) {
+        let world = World::new();
+        let mut it = world.deployment("old");
+        database(&mut it, DatabaseServerSpec { minimum: "99".into(), ..server_spec(Engine::Postgres) });
+        let fault = it.up().await.unwrap_err();
+        assert!(fault.cause.starts_with("PostgreSQL 99 or newer is needed: "), "{}", fault.cause);
+    }
+}
+
+#[tokio::test]
+async fn another_engine_stands_in_and_says_so() {
+    if !is_here(Engine::Mariadb) || Path::new("/usr/sbin/mysqld").canonicalize().is_ok_and(|it| it.ends_with("mysqld"))
+    {
+        return;
+    }
+    let world = World::new();
+    let mut it = world.deployment("standin");
+    let spec = DatabaseServerSpec {
+        version: Some("8.4".into()),
+        minimum: "8.0".into(),
+        stand_in: Some(Engine::Mariadb),
+        ..server_spec(Engine::Mysql)
+    };
+    let (port, _) = database(&mut it, spec);
+    it.up().await.unwrap();
+    let facts = it.target.databases(&it.graph).unwrap();
+    let difference = facts[&NodeId::new("db/server")].difference.clone().unwrap();
+    assert!(difference.starts_with("MariaDB ") && difference.ends_with(" stands in for MySQL 8.4"), "{difference}");
+    assert_eq!(say(&it, Engine::Mariadb, &port, "SELECT 1").unwrap(), "1");
+    it.target.stop_everything().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_user_namespaces_it_runs_as_nobody() {
+    use std::os::unix::fs::MetadataExt as _;
+    if !is_here(Engine::Postgres) || !nix::unistd::geteuid().is_root() {
+        eprintln!("SKIPPED: only the superuser becomes nobody");
+        return;
+    }
+    let programs = tempfile::tempdir().unwrap();
+    let unshare = programs.path().join("unshare");
+    fs::write(&unshare, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&unshare, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
+    let world = World::new().with("PATH", &path);
+    let mut it = world.deployment("nobody");
+    let (port, program) = database(&mut it, server_spec(Engine::Postgres));
+    it.up().await.unwrap();
+    assert_eq!(say(&it, Engine::Postgres, &port, "SELECT 1").unwrap(), "1");
+    let data = it.target.home().root().join("data/db/server");
+    assert_eq!(data.metadata().unwrap().uid(), 65_534);
+    let first = it.program(&program).await.pid.unwrap();
+    kill(first);
+    it.next_life(&program, first).await;
+    assert_eq!(say(&it, Engine::Postgres, &port, "SELECT 2").unwrap(), "2");
+    it.target.stop_everything().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_no_half_of_a_data_folder() {
+    if !is_here(Engine::Postgres) {
+        return;
+    }
+    let world = World::new();
+    let Some(_disk) = crate::disk_full::TinyDisk::mount(&world.folder.path().join("state"), "12m") else {
+        eprintln!("SKIPPED: a small file system can be mounted by root only");
+        return;
+    };
+    let mut it = world.deployment("full");
+    database(&mut it, server_spec(Engine::Postgres));
+    let fault = it.up().await.unwrap_err();
+    assert_eq!((fault.kind, fault.cause.as_str()), (FaultKind::NeedsPerson, "no space left on the device"));
+    assert!(fault.help.unwrap().contains("free some space"));
+    let left: Vec<_> = fs::read_dir(it.target.home().root().join("data/db")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}

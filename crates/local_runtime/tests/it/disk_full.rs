@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A file system of one megabyte that is unmounted again.
-struct TinyDisk(PathBuf);
+/// A small file system that is unmounted again.
+pub(crate) struct TinyDisk(PathBuf);
 
 impl TinyDisk {
-    fn mount(at: &Path) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, size: &str) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
     }
 }
@@ -26,7 +27,7 @@ impl Drop for TinyDisk {
 #[tokio::test]
 async fn a_full_disk_is_named_and_leaves_the_old_file_whole() {
     let world = World::new();
-    let Some(disk) = TinyDisk::mount(&world.folder.path().join("state")) else {
+    let Some(disk) = TinyDisk::mount(&world.folder.path().join("state"), "1m") else {
         eprintln!("SKIPPED: a small file system can be mounted by root only");
         return;
     };
