@@ -221,7 +221,7 @@ impl Machine {
     }
 
     /// The secret that RDS keeps for a server; a new one has this password.
-    fn keep_secret(&mut self, serial: u64, password: Option<Secret>) {
+    pub(super) fn keep_secret(&mut self, serial: u64, password: Option<Secret>) {
         let has_one =
             |it: &Thing| it.kind == "AWS::SecretsManager::Secret" && it.maker == super::thing::Maker::Thing(serial);
         if self.things().any(has_one) {

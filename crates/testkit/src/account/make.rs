@@ -81,6 +81,9 @@ impl Machine {
         for properties in below {
             self.add_below(serial, "AWS::EC2::NetworkInterface", properties, BTreeMap::new(), Content::None);
         }
+        if properties.get("ManageMasterUserPassword").is_some_and(|said| as_text(said) == "true") {
+            self.keep_secret(serial, None);
+        }
         if kind == "AWS::AutoScaling::AutoScalingGroup" {
             return Ok(self.launch(serial, properties, &wanted.template.graph.resources[id], "CreationPolicy"));
         }
