@@ -121,11 +121,13 @@ impl LocalForward {
         let (stop, tasks) = (self.stop.clone(), self.tasks.clone());
         let last_refusal = Arc::clone(&self.last_refusal);
         async move {
+            let mut watch = std::pin::pin!(connection.watch());
             loop {
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
                     () = stop.cancelled() => return,
                     _ = connection.ended() => return,
+                    _ = &mut watch => return,
                 };
                 let Ok((socket, peer)) = accepted else {
                     // Out of descriptors: those that are open must close first.

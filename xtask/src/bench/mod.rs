@@ -9,6 +9,7 @@ mod offline;
 mod proof;
 mod running;
 mod table;
+mod tunnel;
 
 pub(crate) use measure::measured;
 
@@ -46,7 +47,7 @@ impl Wish {
     }
 }
 
-const SECTIONS: [&str; 6] = ["check", "proof", "up", "aws", "edge", "build"];
+const SECTIONS: [&str; 7] = ["check", "proof", "up", "aws", "edge", "tunnel", "build"];
 
 /// What was found, and what could not be.
 #[derive(Default)]
@@ -95,6 +96,10 @@ pub(crate) fn run(words: &[&str]) -> Result {
     if wish.wants("edge") {
         println!("edge");
         edge::measure(&sandbox, &target, &mut report)?;
+    }
+    if wish.wants("tunnel") {
+        println!("tunnel");
+        tunnel::measure(&target, &mut report)?;
     }
     if wish.wants("build") {
         println!("build");

@@ -67,6 +67,15 @@ impl Shared {
         Some(SshError::Ended { server: self.server.clone(), reason })
     }
 
+    /// Says why the connection is over; the first reason counts.
+    pub(crate) fn end_because(&self, reason: &str) {
+        self.end.send_if_modified(|end| {
+            let news = end.is_none();
+            end.get_or_insert_with(|| reason.to_owned());
+            news
+        });
+    }
+
     pub(crate) async fn ended(&self) -> SshError {
         let mut end = self.end.subscribe();
         let reason = match end.wait_for(Option::is_some).await {
@@ -111,11 +120,7 @@ impl ClientHandler {
 
 impl Drop for ClientHandler {
     fn drop(&mut self) {
-        self.shared.end.send_if_modified(|end| {
-            let unknown = end.is_none();
-            end.get_or_insert_with(|| "it was closed".to_owned());
-            unknown
-        });
+        self.shared.end_because("it was closed");
     }
 }
 
@@ -264,7 +269,7 @@ impl russh::client::Handler for ClientHandler {
             }
             DisconnectReason::Error(error) => (in_words(&error), Err(error)),
         };
-        self.shared.end.send_replace(Some(words));
+        self.shared.end_because(&words);
         result
     }
 }

@@ -224,6 +224,25 @@ impl Connection {
         }
     }
 
+    /// Asks the server again and again whether it is there; when it is silent for too long, the connection is dropped and the
+    /// reason returned. The library asks too, but cannot while it waits to send.
+    pub(crate) async fn watch(&self) -> SshError {
+        let misses = u32::try_from(self.limits.keep_alive_misses.max(1)).unwrap_or(1);
+        loop {
+            tokio::time::sleep(self.limits.keep_alive).await;
+            let silent = match self.ping(self.limits.keep_alive * misses).await {
+                Ok(()) => continue,
+                Err(error) => error,
+            };
+            // Unless it is this side that does not listen.
+            if !self.backlog().holds_up() {
+                self.shared.end_because("the other side does not answer any more");
+                self.abort();
+                return silent;
+            }
+        }
+    }
+
     /// What has come and was not taken yet.
     pub(crate) fn backlog(&self) -> &Backlog {
         &self.shared.backlog

@@ -304,3 +304,33 @@ async fn one_that_does_not_read_holds_nobody_up() {
     unread.read_to_end(&mut all).await.unwrap();
     assert_eq!(all.len(), 14 << 20);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_is_noticed_also_while_much_is_sent() {
+    let user = key();
+    let config = bastion(&user, greeter("rows").await);
+    let server = Server::start(config.clone()).await.unwrap();
+    // Between both: carries bytes until it is told to carry no more, and then closes nothing.
+    let between = TcpListener::bind(local(0)).await.unwrap();
+    let (address, real) = (between.local_addr().unwrap(), server.address());
+    let silence = std::sync::Arc::new(tokio::sync::Notify::new());
+    let silent = std::sync::Arc::clone(&silence);
+    tokio::spawn(async move {
+        let (mut near, _) = between.accept().await.unwrap();
+        let mut far = TcpStream::connect(real).await.unwrap();
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+            () = silent.notified() => std::future::pending().await,
+        }
+    });
+    let mut wish = client(address, &config.host_key, "alice", &user);
+    wish.limits.keep_alive = Duration::from_millis(300);
+    let forward = LocalForward::open(&wish, 0, "db", 5432).await.unwrap();
+    let mut socket = TcpStream::connect(forward.address()).await.unwrap();
+    let mut words = [0; 4];
+    socket.read_exact(&mut words).await.unwrap();
+    silence.notify_one();
+    let sending = tokio::spawn(async move { while socket.write_all(&[7; 65536]).await.is_ok() {} });
+    assert!(forward.ended().await.to_string().contains("does not answer any more"));
+    sending.await.unwrap();
+}
