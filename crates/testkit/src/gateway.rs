@@ -292,7 +292,14 @@ async fn channel(sessions: &Mutex<Sessions>, tcp: TcpStream) {
     let address = Arc::new(OnceLock::new());
     let Ok(socket) = tokio_tungstenite::accept_hdr_async(tcp, Address(Arc::clone(&address))).await else { return };
     let (mut write, mut read) = socket.split();
-    let Some(Ok(Message::Text(open))) = read.next().await else { return };
+    // Amazon's client asks for a sign of life at the same moment.
+    let open = loop {
+        match read.next().await {
+            Some(Ok(Message::Text(open))) => break open,
+            Some(Ok(Message::Ping(_))) => {}
+            _ => return,
+        }
+    };
     let open: Value = serde_json::from_str(&open).unwrap_or_default();
     let text = |name: &str| open[name].as_str().unwrap_or_default().to_owned();
     let session = address.get().and_then(|path: &String| path.rsplit('/').next()).unwrap_or_default().to_owned();

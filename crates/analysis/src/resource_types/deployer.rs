@@ -124,12 +124,25 @@ const OWN: &[&str] = &[
     "tag:GetResources",
 ];
 
-/// What it calls besides where a deployment has databases: it looks at them, and goes there through sessions.
+/// What the command calls itself where there are databases: how they stand, their copies, what is offered, and the way to them through a host.
 const OWN_OF_DATABASES: &[&str] = &[
+    "ec2:DescribeInstances",
+    "rds:AddTagsToResource",
+    "rds:CreateDBClusterSnapshot",
+    "rds:CreateDBInstance",
+    "rds:CreateDBSnapshot",
+    "rds:DeleteDBClusterSnapshot",
+    "rds:DeleteDBSnapshot",
+    "rds:DescribeDBClusterSnapshots",
     "rds:DescribeDBClusters",
     "rds:DescribeDBEngineVersions",
     "rds:DescribeDBInstances",
+    "rds:DescribeDBSnapshots",
     "rds:DescribeOrderableDBInstanceOptions",
+    "rds:ModifyDBCluster",
+    "rds:ModifyDBInstance",
+    "rds:RestoreDBClusterFromSnapshot",
+    "rds:RestoreDBInstanceFromDBSnapshot",
     "ssm:DescribeInstanceInformation",
     "ssm:ResumeSession",
     "ssm:StartSession",
@@ -283,6 +296,9 @@ mod tests {
             .filter(|action| !NARROWER.iter().any(|(wide, _)| wide == action))
             .collect();
         assert!(left.is_empty(), "{left:?}");
+        for action in super::OWN_OF_DATABASES {
+            assert!(allowed.contains(*action), "{action}");
+        }
         assert!(allowed.contains("ec2:CreateVpc") && allowed.contains("cloudformation:ExecuteChangeSet"));
     }
 }
