@@ -66,8 +66,8 @@ impl Work<'_> {
     ) -> Result<()> {
         for change in changes {
             progress(Progress::Begun(change))?;
-            for step in &change.steps {
-                self.step(step).await?;
+            for steps in change.steps.chunk_by(are_together) {
+                self.steps(steps).await?;
             }
             progress(Progress::Done(change))?;
         }
@@ -76,6 +76,27 @@ impl Work<'_> {
 
     fn is_mysql(&self) -> bool {
         self.server.access().engine.speaks_mysql()
+    }
+
+    /// One step, or several that go in one message.
+    async fn steps(&mut self, steps: &[Step]) -> Result<()> {
+        let statements = |step: &Step| match step {
+            Step::Sql { sql, .. } => sql.clone(),
+            _ => String::new(),
+        };
+        match steps {
+            [Step::Sql { place, .. }, _, ..] => {
+                let sql: Vec<String> = steps.iter().map(statements).collect();
+                self.begin(place).await?;
+                self.run(place, &sql.join(" ")).await
+            }
+            _ => {
+                for step in steps {
+                    self.step(step).await?;
+                }
+                Ok(())
+            }
+        }
     }
 
     async fn step(&mut self, step: &Step) -> Result<()> {
@@ -171,6 +192,11 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether two steps may go in one message: statements in the same place.
+fn are_together(one: &Step, next: &Step) -> bool {
+    matches!((one, next), (Step::Sql { place: one, .. }, Step::Sql { place: next, .. }) if one == next)
 }
 
 /// Writes down which password a login has: where the server does not show what it stores, only this tells a changed one.

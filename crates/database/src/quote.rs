@@ -50,3 +50,43 @@ fn enclosed(text: &str, mark: char) -> String {
     out.push(mark);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::split;
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn nothing_ends_where_it_should_not(hostile in any::<String>()) {
+            for engine in [Engine::Postgres, Engine::Mysql] {
+                for quoted in [name(engine, &hostile), text(engine, &hostile)] {
+                    let sql = format!("SELECT {quoted}; SELECT 1");
+                    let statements = split(engine, &sql).unwrap();
+                    prop_assert_eq!(statements.len(), 2);
+                    prop_assert_eq!(statements[0].text, format!("SELECT {quoted}"));
+                }
+            }
+        }
+
+        #[test]
+        fn a_pattern_is_the_name_again(name in "[a-z_%\\\\]{0,12}") {
+            let mut characters = grant_pattern(&name).chars().collect::<Vec<_>>().into_iter();
+            let mut plain = String::new();
+            while let Some(character) = characters.next() {
+                plain.push(if character == '\\' { characters.next().unwrap() } else { character });
+            }
+            prop_assert_eq!(plain, name);
+        }
+    }
+
+    #[test]
+    fn marks_are_doubled() {
+        assert_eq!(name(Engine::Postgres, "a\"b"), "\"a\"\"b\"");
+        assert_eq!(name(Engine::Mysql, "a`b"), "`a``b`");
+        assert_eq!(text(Engine::Postgres, "it's \\"), "E'it''s \\\\'");
+        assert_eq!(account("a'b", "%"), "'a''b'@'%'");
+        assert_eq!(list(Engine::Mysql, []), "NULL");
+    }
+}

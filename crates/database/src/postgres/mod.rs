@@ -5,6 +5,7 @@
 
 mod difference;
 mod inside;
+mod logins;
 mod observe;
 mod rights;
 mod state;

@@ -162,7 +162,7 @@ impl State {
                         });
                     }
                 }
-            } else if groups.contains_key(login) && !(role.attributes.is_empty() && !role.can_login) {
+            } else if groups.contains_key(login) && (role.can_login || !role.attributes.is_empty()) {
                 strange.push(Strange::GrantByHand { to: login.clone(), what: "LOGIN or more".to_owned() });
             }
         }

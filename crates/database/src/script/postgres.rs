@@ -132,7 +132,7 @@ fn skip_dollar_quote(cursor: &mut Cursor<'_>) -> Result<(), Unsplittable> {
 }
 
 fn is_copy_from_stdin(statement: &str) -> bool {
-    if !words(statement, 1).first().is_some_and(|word| word == "COPY") {
+    if words(statement, 1).first().is_none_or(|word| word != "COPY") {
         return false;
     }
     let lower = statement.to_ascii_lowercase();

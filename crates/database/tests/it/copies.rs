@@ -16,7 +16,7 @@ fn programs(server: &Running) -> Option<PathBuf> {
 }
 
 async fn filled(server: &Running, folder: &Path) -> DatabaseContent {
-    let mut wanted = content(server, &["teams", "odd na'me"]);
+    let mut wanted = content(server, &["teams", "odd näme"]);
     role(&mut wanted, "app", &[("teams", Owner)]);
     role(&mut wanted, "bi", &[("teams", ReadOnly)]);
     let schema = "CREATE TABLE teams (id int PRIMARY KEY, name varchar(40));\nCREATE TABLE none_yet (id int);\nINSERT INTO teams VALUES (1, 'ä'), (2, NULL);\n";

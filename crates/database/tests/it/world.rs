@@ -7,6 +7,7 @@ use database::{
 use indexmap::IndexMap;
 use model::database::{DataForm, DatabaseContent, DatabaseDeclaration, GrantLevel, InitialData, RoleDeclaration};
 use model::{Digest, NodeId, Secret};
+use std::io::Write as _;
 use std::path::Path;
 
 /// A content without anything.
@@ -85,7 +86,7 @@ pub(crate) async fn converge(
     };
     let result = apply(server, &changes, Given { passwords: &passwords, folder }, &mut progress).await;
     if let Err(error) = result {
-        eprintln!("while: {at}");
+        let _ = writeln!(std::io::stderr().lock(), "while: {at}");
         return Err(error);
     }
     let (_, left) = look(server, content).await;
