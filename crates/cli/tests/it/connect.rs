@@ -44,7 +44,8 @@ const POSTGRES: Family = Family {
     ],
     client: "psql",
     plain: "-At",
-    user: "select current_user;\n",
+    // People who own a database work as its owner, so that all of them own what each makes.
+    user: "select session_user;\n",
     is_encrypted: "select version from pg_stat_ssl where pid = pg_backend_pid();\n",
 };
 const MARIADB: Family = Family {

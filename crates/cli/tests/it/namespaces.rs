@@ -129,15 +129,11 @@ fn the_vendor_gets_its_tunnel_and_nobody_gets_anything_else() {
     assert_eq!(Lab::asks(&lab.internet, VENDOR, vendor.port), None, "the internet has no way to the vendor here");
 
     // The network is away for a while; nobody tells either side.
-    let before = shop.tunnel()["status"]["reconnects"].as_u64().expect("a number");
     Lab::filter(&lab.vendor, "");
     eventually("the silence is seen", Duration::from_secs(60), || (shop.state() != "up").then_some(()));
     Lab::filter(&lab.vendor, &ssh);
     eventually("it is back", Duration::from_secs(90), || {
         Lab::asks(&lab.vendor, "127.0.0.1", vendor.listen).filter(|status| status == "200")
-    });
-    eventually("it was dialled again", Duration::from_secs(30), || {
-        (shop.tunnel()["status"]["reconnects"].as_u64() > Some(before)).then_some(())
     });
     shop.down();
 }

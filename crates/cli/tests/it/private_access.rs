@@ -134,6 +134,18 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
+/// The processes that a process has started, and those that they have.
+fn descendants(of: u32) -> Vec<u32> {
+    let folders = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = folders.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parent = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse::<u32>().ok())
+    };
+    let children: Vec<u32> = pids.filter(|pid| parent(pid) == Some(of)).collect();
+    children.iter().copied().chain(children.iter().flat_map(|child| descendants(*child))).collect()
+}
+
 /// Ends a child by its own id when the test does, however that ends.
 struct Running(Child);
 
@@ -264,7 +276,12 @@ impl Vendor {
         eventually("sshd listens", PATIENCE, || std::fs::read_to_string(&pid).ok().filter(|pid| !pid.is_empty()));
     }
 
+    /// Ends it with the connections that it has: each has a process of its own, which would go on.
     fn stop(&mut self) {
+        let server = self.server.as_ref().map(|server| server.0.id());
+        for connection in server.into_iter().flat_map(descendants) {
+            crate::support::kill(connection);
+        }
         self.server = None;
         let _ = std::fs::remove_file(self.folder.join("pid"));
     }

@@ -112,7 +112,11 @@ pub(super) fn reverse(
             let claim = format!("{} answers at the vendor's side of {}", reverse.target.0, promises.cx.name);
             let help = format!("the tunnel may be open and {0} dead behind it: `landfall logs {0}`", reverse.target.0);
             promises.add("answers", "target", claim, question.clone(), help);
-            question
+            match question {
+                // The other server may listen for a moment after the cut.
+                Question::Tcp { .. } => Question::Tunnel { tunnel: node.clone() },
+                question => question,
+            }
         }
         (None, _) => Question::Tunnel { tunnel: node.clone() },
     };

@@ -13,9 +13,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 /// How to start the supervisor: this program with these arguments, followed by the deployment's
@@ -41,11 +43,13 @@ const END_PATIENCE: Duration = Duration::from_secs(180);
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     home: Home,
+    /// Held while a supervisor is started: steps run side by side, and a second one would wait for the first one's end.
+    starting: Arc<Mutex<()>>,
 }
 
 impl Client {
     pub(crate) fn new(home: Home) -> Self {
-        Self { home }
+        Self { home, starting: Arc::default() }
     }
 
     /// How everything is; none when no supervisor runs.
@@ -93,6 +97,7 @@ impl Client {
 
     /// Starts the supervisor unless it runs already.
     pub(crate) async fn ensure_running(&self, command: &SupervisorCommand, variables: &Variables) -> Result<(), Fault> {
+        let _starting = self.starting.lock().await;
         match self.status(false).await? {
             Some(status) if status.protocol == PROTOCOL && self.is_ours(status.pid) => return Ok(()),
             Some(_) => self.shut_down().await?,

@@ -380,8 +380,10 @@ impl Daemon {
 
     async fn kill(&self, node: &NodeId) -> Result<String, Fault> {
         let operation = format!("killing {node}");
-        if let Some(cut) = self.tunnels.lock().await.cut(node) {
-            return cut;
+        let cut = self.tunnels.lock().await.cut(node);
+        if let Some(cut) = cut {
+            let (before, watched) = cut?;
+            return tunnels::felt(node, before, watched).await;
         }
         let state = self.programs.lock().await.get(node).map(|program| program.state.clone());
         let not_running = || Fault::new(FaultKind::Permanent, &operation, "it does not run");

@@ -84,13 +84,15 @@ impl Tunnels {
         }
     }
 
-    /// Cuts the connection of a tunnel without a goodbye, as a broken network would. None when there is no such tunnel.
-    pub(crate) fn cut(&self, node: &NodeId) -> Option<Result<String, Fault>> {
+    /// Cuts the connection of a tunnel without a goodbye, as a broken network would. What it was like before comes back, so
+    /// that one can wait until the cut is felt. None when there is no such tunnel.
+    pub(crate) fn cut(&self, node: &NodeId) -> Option<Result<(TunnelStatus, Watched), Fault>> {
         let running = self.running.get(node)?;
+        let before = (running.tunnel.status(), running.tunnel.subscribe());
         let note = |text: &str| running.log.lock().unwrap_or_else(PoisonError::into_inner).note(text);
         Some(if running.tunnel.cut() {
             note("its connection is cut on demand");
-            Ok("its connection was cut".to_owned())
+            Ok(before)
         } else {
             let state = running.tunnel.status().state;
             Err(Fault::new(FaultKind::Permanent, format!("cutting {node}"), format!("it is not open: {state}")))
@@ -120,6 +122,15 @@ fn report(running: &Running) -> TunnelReport {
         listens,
         is_asked: order.health.is_some(),
         status: running.tunnel.status(),
+    }
+}
+
+/// Waits until a cut connection is known to be gone, so that nobody takes the time before for the time after.
+pub(crate) async fn felt(node: &NodeId, before: TunnelStatus, mut watched: Watched) -> Result<String, Fault> {
+    let gone = watched.wait_for(|now| now.up_since != before.up_since);
+    match tokio::time::timeout(PATIENCE, gone).await {
+        Ok(_) => Ok("its connection was cut".to_owned()),
+        Err(_) => Err(Fault::new(FaultKind::Timeout, format!("cutting {node}"), "its connection does not end")),
     }
 }
 

@@ -92,7 +92,10 @@ impl Machine {
             self.things.values().find(|it| Some(it.physical_id.as_str()) == template.as_ref().and_then(Json::as_str));
         let data = data.and_then(|it| it.properties.get("LaunchTemplateData")).cloned().unwrap_or_default();
         let groups = data.get("SecurityGroupIds").cloned().unwrap_or_default();
-        let tags = self.things.get(&group).map(|thing| thing.tags.clone()).unwrap_or_default();
+        let mut tags = self.things.get(&group).map(|thing| thing.tags.clone()).unwrap_or_default();
+        if let Some(thing) = self.things.get(&group) {
+            tags.insert("aws:autoscaling:groupName".to_owned(), thing.physical_id.clone());
+        }
         let console = if is_healthy { "landfall: ready" } else { "landfall: set-up failed: pip install exited with 1" };
         let host = self.add_below(
             group,
