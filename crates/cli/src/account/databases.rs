@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The tag by which AWS marks the hosts of a group.
-const GROUP_TAG: &str = "aws:autoscaling:groupName";
+pub(crate) const GROUP_TAG: &str = "aws:autoscaling:groupName";
 /// How long a host may take until Systems Manager hears of it, and how often is looked.
 const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
 //! `landfall tunnel open` in an account: a session through a host of the deployment that reaches the database.
 
 use crate::account::cloud::Cloud;
+use crate::account::databases::GROUP_TAG;
 use crate::account::session::Visit;
 use crate::account::verify::require_deployed;
 use crate::arguments::TunnelOpenArguments;
@@ -17,9 +18,6 @@ use stacks::World;
 use stacks::account::SessionTarget;
 use stacks::way_in::{self, Options, WayIn};
 use std::net::{Ipv4Addr, SocketAddr};
-
-/// The tag by which AWS marks the hosts of a group.
-const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 pub(crate) fn open(
     cloud: &Cloud,

@@ -361,11 +361,14 @@ fn a_full_disk_loses_evidence_and_nothing_else() {
 #[test]
 fn a_session_leads_to_a_private_database() {
     use std::io::{Read as _, Write as _};
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    // What is in the database is not made here: there is only something that answers on its port.
+    bench.machine = bench.machine.with_variable("LANDFALL_RDS_AUTHORITIES", "/nonexistent");
     let manifest = "landfall: 1\nname: shop\nenvironments:\n  production: { target: aws, account: \"123456789012\", region: us-west-2 }\n\
                     components:\n  db: { kind: database, engine: postgres, databases: [shop] }\n";
     bench.machine.write("landfall.yaml", manifest);
-    let _ = bench.up();
+    let up = bench.run(&["up", "--no-verify"]);
+    assert!(up.stderr.contains("/nonexistent"), "{}", up.stderr);
     let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = server.local_addr().expect("an address");
     std::thread::spawn(move || {
