@@ -1,5 +1,7 @@
 //! A database on this machine with its verbs: rotation, backup, restore, drift; cut off wherever that can be.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use crate::support::{LANDFALL, kill, skip};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +64,8 @@ impl Notes {
     fn say(&self, database: &str, statement: &str) -> String {
         let run = self.home().join("run/db.server");
         let socket = fs::read_dir(&run).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
-        let socket = socket.filter(|name| name.starts_with(".s.PGSQL.") && !name.ends_with(".lock")).next().unwrap();
+        let mut socket = socket.filter(|name| name.starts_with(".s.PGSQL.") && !name.ends_with(".lock"));
+        let socket = socket.next().unwrap();
         let password = fs::read_to_string(self.home().join("secrets/db/administrator/value")).unwrap();
         let mut client = Command::new("psql");
         client.args(["-X", "-A", "-t", "-q", "-w", "-U", "landfall_admin", "-d", database, "-c", statement]);

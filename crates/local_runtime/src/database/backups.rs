@@ -1,11 +1,12 @@
 //! Backups of a deployment's databases: folders in its home, the newest kept, made whole or not at all.
 
 use crate::database::access::{access_to, wait_for};
+use crate::database::content::passwords;
 use crate::database::record::Record;
 use crate::disk;
 use crate::ports;
 use crate::target::LocalTarget;
-use database::{Access, Backup, Restored, Server};
+use database::{Access, Backup, Given, Observed, Restored, Server};
 use model::database::Engine;
 use model::process_graph::{DatabaseContentSpec, NodeSpec, ProcessGraph};
 use model::{ComponentName, Fault, FaultKind};
@@ -163,7 +164,7 @@ impl LocalTarget {
             .await
             .map_err(|error| error.into_fault(&operation))?;
         let mut server = Server::new(access);
-        let observed = database::observe(&mut server, &source.spec.content).await;
+        let observed = self.close_to_others(&mut server, source.spec).await;
         server.close().await;
         let observed = observed.map_err(|error| error.into_fault(format!("checking {into}")))?;
         let now: Vec<String> = observed.managed().into_values().collect();
@@ -173,6 +174,16 @@ impl LocalTarget {
         new_roles.sort();
         new_roles.dedup();
         Ok(Recovery { restored, lost_roles, new_roles })
+    }
+
+    /// Brings the server to what is declared: in a new database everybody might connect otherwise.
+    async fn close_to_others(&self, server: &mut Server, spec: &DatabaseContentSpec) -> database::Result<Observed> {
+        let observed = database::observe(server, &spec.content).await?;
+        let passwords = passwords(self, spec).unwrap_or_default();
+        let changes = database::difference(&spec.content, &observed, &passwords)?;
+        let given = Given { passwords: &passwords, folder: self.manifest_folder() };
+        database::apply(server, &changes, given, &mut |_| Ok(())).await?;
+        Ok(observed)
     }
 
     /// The administrator's access, and the folder of the engine's tools.

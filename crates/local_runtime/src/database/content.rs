@@ -165,7 +165,8 @@ async fn look(target: &LocalTarget, spec: &DatabaseContentSpec) -> Result<(Obser
     Ok((observed.map_err(|error| refused(error, &operation))?, passwords(target, spec)?))
 }
 
-fn passwords(target: &LocalTarget, spec: &DatabaseContentSpec) -> Result<Passwords, Fault> {
+/// The passwords of all logins that a server must have.
+pub(super) fn passwords(target: &LocalTarget, spec: &DatabaseContentSpec) -> Result<Passwords, Fault> {
     let nodes = spec.content.roles.values().flat_map(|role| role.logins.values());
     nodes.map(|node| Ok((node.clone(), target.secrets().value(node, SecretPart::Value)?))).collect()
 }

@@ -66,7 +66,7 @@ impl Client {
         })?;
         match answer? {
             None => Ok(None),
-            Some(Reply::Status(status)) => Ok(Some(status)),
+            Some(Reply::Status(status)) => Ok(Some(*status)),
             Some(_) => Err(self.misunderstood("asking the supervisor how it is")),
         }
     }

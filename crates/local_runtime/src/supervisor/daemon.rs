@@ -260,7 +260,7 @@ impl Daemon {
 
     async fn answer(&self, ask: Ask, writer: &mut OwnedWriteHalf) -> Reply {
         let outcome = match ask {
-            Ask::Status { memory } => return Reply::Status(self.status(memory).await),
+            Ask::Status { memory } => return Reply::Status(Box::new(self.status(memory).await)),
             Ask::Start(order) => self.start(*order, writer).await,
             Ask::StartEdge(order) => self.edges.lock().await.start(*order).await,
             Ask::StartSshServer(order) => self.ssh_servers.lock().await.start(*order).await,

@@ -52,7 +52,7 @@ pub(crate) enum Reply {
     /// It is done; in words.
     Done(String),
     /// The answer to `Status`.
-    Status(SupervisorStatus),
+    Status(Box<SupervisorStatus>),
     /// It cannot.
     Fault(Fault),
     /// The command speaks another version.

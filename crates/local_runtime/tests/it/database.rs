@@ -13,6 +13,7 @@ use model::process_graph::{
 use model::text::{DatabaseFile, DatabaseProgram, Part, TemplateValue};
 use model::{Action, Atom, Digest, FaultKind, NodeId, PortId, Text};
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,7 +32,7 @@ pub(crate) fn is_here(engine: Engine) -> bool {
         Engine::Mysql | Engine::Mariadb => Path::new("/usr/sbin/mariadbd").exists(),
     };
     if !found {
-        eprintln!("SKIPPED: {engine} is not on this machine");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {engine} is not on this machine");
     }
     found
 }
@@ -48,12 +49,12 @@ pub(crate) fn server_spec(engine: Engine) -> DatabaseServerSpec {
 }
 
 /// A database server as the component makes it.
-pub(crate) fn database(it: &mut Deployment, spec: DatabaseServerSpec) -> (PortId, NodeId) {
+pub(crate) fn database(it: &mut Deployment, spec: &DatabaseServerSpec) -> (PortId, NodeId) {
     let recipe = SecretRecipe::Password { length: 32, alphabet: "abcdefghijkmnpqrstuvwxyz23456789-_".into() };
     it.node("db/administrator", &[], NodeSpec::Secret(SecretSpec::Generated { recipe, generation: 1 }));
     let server = it.node("db/server", &["db/administrator"], NodeSpec::DatabaseServer(spec.clone()));
     let port = it.port("db/sql", PortWish::Any);
-    let program = program(it, &spec, &server, &port);
+    let program = program(it, spec, &server, &port);
     (port, program)
 }
 
@@ -140,7 +141,7 @@ async fn is_made_adopted_and_heals(engine: Engine) {
     }
     let world = World::new();
     let mut it = world.deployment("data");
-    let (port, program) = database(&mut it, server_spec(engine));
+    let (port, program) = database(&mut it, &server_spec(engine));
     it.up().await.unwrap();
     assert_eq!(say(&it, engine, &port, "SELECT 41 + 1").unwrap(), "42");
     assert_eq!(it.troubles().await, [""; 0]);
@@ -194,7 +195,7 @@ async fn data_of_another_release_or_engine_is_refused_and_left_alone() {
     }
     let world = World::new();
     let mut it = world.deployment("old");
-    database(&mut it, server_spec(Engine::Postgres));
+    database(&mut it, &server_spec(Engine::Postgres));
     let data = it.target.home().root().join("data/db/server");
     fs::create_dir_all(&data).unwrap();
     fs::write(data.join("PG_VERSION"), "13\n").unwrap();
@@ -227,7 +228,7 @@ async fn a_stale_lock_with_the_number_of_another_process_keeps_nobody_out() {
     }
     let world = World::new();
     let mut it = world.deployment("stale");
-    let (port, program) = database(&mut it, server_spec(Engine::Postgres));
+    let (port, program) = database(&mut it, &server_spec(Engine::Postgres));
     it.up().await.unwrap();
     let lock = it.target.home().root().join("data/db/server/postmaster.pid");
     let left = fs::read_to_string(&lock).unwrap();
@@ -242,7 +243,7 @@ async fn a_stale_lock_with_the_number_of_another_process_keeps_nobody_out() {
 
 /// A server with a database, a table and a reader of it.
 fn with_content(it: &mut Deployment, engine: Engine, reader: &str) -> (PortId, NodeId) {
-    let (port, _) = database(it, server_spec(engine));
+    let (port, _) = database(it, &server_spec(engine));
     let recipe = SecretRecipe::Password { length: 32, alphabet: "abcdefghijkmnpqrstuvwxyz23456789-_".into() };
     let secret = NodeSpec::Secret(SecretSpec::Generated { recipe, generation: 1 });
     let password = it.node(&format!("db/roles/{reader}"), &[], secret);
@@ -364,7 +365,7 @@ async fn the_content_of_mariadb_is_kept_as_declared() {
 async fn a_missing_engine_is_named_with_the_command_that_installs_it() {
     let world = World::new().with("PATH", "/usr/bin:/bin").with("LANDFALL_SYSTEM_ROOT", "/nonexistent");
     let mut it = world.deployment("missing");
-    database(&mut it, server_spec(Engine::Postgres));
+    database(&mut it, &server_spec(Engine::Postgres));
     let fault = it.up().await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::NeedsPerson);
     assert_eq!(fault.cause, "there is no server of PostgreSQL on this machine");
@@ -375,7 +376,7 @@ async fn a_missing_engine_is_named_with_the_command_that_installs_it() {
     if is_here(Engine::Postgres) {
         let world = World::new();
         let mut it = world.deployment("old");
-        database(&mut it, DatabaseServerSpec { minimum: "99".into(), ..server_spec(Engine::Postgres) });
+        database(&mut it, &DatabaseServerSpec { minimum: "99".into(), ..server_spec(Engine::Postgres) });
         let fault = it.up().await.unwrap_err();
         assert!(fault.cause.starts_with("PostgreSQL 99 or newer is needed: "), "{}", fault.cause);
     }
@@ -395,7 +396,7 @@ async fn another_engine_stands_in_and_says_so() {
         stand_in: Some(Engine::Mariadb),
         ..server_spec(Engine::Mysql)
     };
-    let (port, _) = database(&mut it, spec);
+    let (port, _) = database(&mut it, &spec);
     it.up().await.unwrap();
     let facts = it.target.databases(&it.graph).unwrap();
     let difference = facts[&NodeId::new("db/server")].difference.clone().unwrap();
@@ -418,7 +419,7 @@ async fn without_user_namespaces_it_runs_as_nobody() {
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
     let world = World::new().with("PATH", &path);
     let mut it = world.deployment("nobody");
-    let (port, program) = database(&mut it, server_spec(Engine::Postgres));
+    let (port, program) = database(&mut it, &server_spec(Engine::Postgres));
     it.up().await.unwrap();
     assert_eq!(say(&it, Engine::Postgres, &port, "SELECT 1").unwrap(), "1");
     let data = it.target.home().root().join("data/db/server");
@@ -441,7 +442,7 @@ async fn a_full_disk_leaves_no_half_of_a_data_folder() {
         return;
     };
     let mut it = world.deployment("full");
-    database(&mut it, server_spec(Engine::Postgres));
+    database(&mut it, &server_spec(Engine::Postgres));
     let fault = it.up().await.unwrap_err();
     assert_eq!((fault.kind, fault.cause.as_str()), (FaultKind::NeedsPerson, "no space left on the device"));
     assert!(fault.help.unwrap().contains("free some space"));

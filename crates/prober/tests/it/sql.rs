@@ -140,7 +140,7 @@ fn newest_postgres() -> Option<PathBuf> {
 }
 
 fn skipped<T>(engine: Engine) -> Option<T> {
-    eprintln!("SKIPPED: {engine} is not on this machine");
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {engine} is not on this machine");
     None
 }
 
