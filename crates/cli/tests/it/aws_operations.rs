@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use testkit::account::{Deed, Endpoint, Failure, Machine};
-use testkit::gateway::{Behaviour, Gateway};
 use testkit::{FakeAccount, Output, TestEnvironment};
 
 /// So many times faster than AWS.
@@ -355,68 +354,4 @@ fn a_full_disk_loses_evidence_and_nothing_else() {
         "{left:?}"
     );
     let _ = bench.up();
-}
-
-/// A database that nobody outside of its network reaches, by a session through the deployment's own host.
-#[test]
-fn a_session_leads_to_a_private_database() {
-    use std::io::{Read as _, Write as _};
-    let mut bench = Bench::new();
-    // What is in the database is not made here: there is only something that answers on its port.
-    bench.machine = bench.machine.with_variable("LANDFALL_RDS_AUTHORITIES", "/nonexistent");
-    let manifest = "landfall: 1\nname: shop\nenvironments:\n  production: { target: aws, account: \"123456789012\", region: us-west-2 }\n\
-                    components:\n  db: { kind: database, engine: postgres, databases: [shop] }\n";
-    bench.machine.write("landfall.yaml", manifest);
-    let up = bench.run(&["up", "--no-verify"]);
-    assert!(up.stderr.contains("/nonexistent"), "{}", up.stderr);
-    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = server.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in server.incoming().flatten() {
-            let (mut from, mut to) = (stream.try_clone().expect("a stream"), stream);
-            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-        }
-    });
-    let host = bench.account.with(|machine| {
-        let database = machine.things().find(|thing| thing.kind == "AWS::RDS::DBInstance").expect("a database");
-        database.attributes.get("Endpoint.Address").and_then(|host| host.as_str()).expect("its address").to_owned()
-    });
-    let gateway = bench._runtime.block_on(async {
-        let gateway = Gateway::start(Behaviour::default()).await.expect("a port");
-        gateway.route(&host, 5432, address);
-        gateway
-    });
-    let _ = bench.account.another().with_gateway(gateway.clone());
-
-    let mut open = bench.machine.command(&["tunnel", "open", "db", "-e", "production", "--json"]);
-    let mut child = open.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("landfall");
-    let mut told = String::new();
-    let read =
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().expect("an output")), &mut told);
-    assert!(read.is_ok_and(|count| count > 0), "{}", child_said(&mut child));
-    let event: serde_json::Value = serde_json::from_str(&told).expect("JSON");
-    let port = event["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
-    let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("the port is open");
-    client.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
-    client.write_all(b"hello").expect("said");
-    let mut back = [0; 5];
-    client.read_exact(&mut back).expect("an answer");
-    assert_eq!(&back, b"hello");
-    signal(child.id(), nix::sys::signal::Signal::SIGINT);
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
-    assert!(gateway.started().iter().all(|(_, is_over)| *is_over), "a session is left open");
-
-    let other = bench.run(&["tunnel", "open", "web"]).expect_code(2);
-    assert!(other.stderr.contains("it has: db"), "{}", other.stderr);
-    let connect = bench.run(&["connect", "db"]).expect_code(5);
-    assert!(connect.stderr.contains("tunnel open DATABASE"), "{}", connect.stderr);
-}
-
-/// What a command that failed had to say.
-fn child_said(child: &mut std::process::Child) -> String {
-    use std::io::Read as _;
-    let mut text = String::new();
-    let _ = child.kill();
-    let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut text));
-    text
 }
