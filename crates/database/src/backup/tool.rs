@@ -74,7 +74,7 @@ pub(super) async fn load(
         command.arg(dump);
         command
     };
-    run(&mut command).await
+    run(command.stdout(Stdio::null())).await
 }
 
 /// The first of the programs that is there; MariaDB's and MySQL's names stand for each other.
