@@ -185,3 +185,28 @@ async fn a_plain_dump_of_the_engines_own_tool_is_loaded() {
         assert_eq!(ask(&server, "bi", "target", "SELECT * FROM named").await.unwrap(), 2);
     }
 }
+
+#[tokio::test]
+async fn what_was_cut_off_behind_the_move_goes_on_there() {
+    for kind in SPEAK_MYSQL {
+        let Some(server) = turn(kind).await else { continue };
+        let folder = tempfile::tempdir().unwrap();
+        let mut wanted = content(&server, &["teams"]);
+        let mut administrator = Server::new(server.administrator());
+        converge(&mut administrator, &wanted, folder.path()).await.unwrap();
+        server.sql(Some("teams"), "CREATE VIEW v AS SELECT 1").await;
+        let schema = "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\nCREATE VIEW v AS SELECT * FROM a;\nCREATE VIEW w AS SELECT * FROM a;\n";
+        data(&mut wanted, folder.path(), "teams", "schema.sql", schema, None);
+        let error = converge(&mut administrator, &wanted, folder.path()).await.unwrap_err();
+        let Error::Load { place, applied, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(place, "schema.sql:3:1");
+        assert!(applied.starts_with("its tables and rows were applied"), "{applied}");
+        converge(&mut administrator, &wanted, folder.path()).await.unwrap();
+        assert_eq!(server.sql(Some("teams"), "SELECT * FROM w").await.len(), 1);
+        assert_eq!(server.sql(Some("teams"), "SELECT * FROM a").await.len(), 1);
+        let left = server
+            .sql(None, "SELECT table_name FROM information_schema.tables WHERE table_schema LIKE 'landfall%'")
+            .await;
+        assert_eq!(left.len(), 2, "the ledger's own tables: {left:?}");
+    }
+}
