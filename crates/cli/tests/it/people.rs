@@ -64,7 +64,7 @@ fn a_person_is_entered_and_leaves_no_trace() {
     let people = document(&machine.run(&["user", "ls", "--json"]).expect_code(0));
     assert_eq!(people["people"][1]["has"][0]["level"], "read-only");
     assert_eq!(people["people"][1]["has_key"], true);
-    machine.run(&["user", "remove", "bob", "--no-up"]).expect_code(0);
+    let _ = machine.run(&["user", "remove", "bob", "--no-up"]).expect_code(0);
     assert_eq!(manifest(&machine), SHOP);
 }
 
@@ -131,7 +131,7 @@ fn a_deployment_follows_its_people() {
     assert_eq!(who[0]["who"], "ann");
     assert_eq!(who[0]["in_world"], true);
 
-    small.run(&["user", "add", "bob", "--role", "reader"]).expect_code(0);
+    let _ = small.run(&["user", "add", "bob", "--role", "reader"]).expect_code(0);
     let who = entries(small.run(&["who-can", "app", "--json"]).expect_code(0));
     assert_eq!((&who[1]["who"], &who[1]["in_world"]), (&Value::from("bob"), &Value::from(true)));
     let password = || {
@@ -139,15 +139,15 @@ fn a_deployment_follows_its_people() {
         small.run(&words).expect_code(0).stdout.trim().to_owned()
     };
     let first = password();
-    small.run(&["user", "rotate", "bob"]).expect_code(0);
+    let _ = small.run(&["user", "rotate", "bob"]).expect_code(0);
     assert_ne!(password(), first);
 
     // The manifest says less than what runs: that is told, and `up` ends it.
-    small.run(&["user", "remove", "bob", "--no-up"]).expect_code(0);
+    let _ = small.run(&["user", "remove", "bob", "--no-up"]).expect_code(0);
     let differs = small.run(&["who-can", "app"]).expect_code(3);
     assert!(differs.stdout.contains("bob still has login at app"), "{}", differs.stdout);
-    small.run(&["up"]).expect_code(0);
-    small.run(&["who-can", "app"]).expect_code(0);
-    small.run(&["outputs", "--only", "app.users.bob.password", "--reveal"]).expect_code(2);
+    let _ = small.run(&["up"]).expect_code(0);
+    let _ = small.run(&["who-can", "app"]).expect_code(0);
+    let _ = small.run(&["outputs", "--only", "app.users.bob.password", "--reveal"]).expect_code(2);
     assert!(manifest(&small).contains("# first"));
 }
