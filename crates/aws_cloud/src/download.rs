@@ -17,7 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where RDS publishes the certificates of the authorities that sign those of its servers in a region.
 #[must_use]
 pub fn database_authorities_url(region: &str) -> String {
-    format!("https://truststore.pki.rds.amazonaws.com/{region}/{region}-bundle.pem")
+    // Source: "Using SSL/TLS to encrypt a connection" in the user guide of Amazon RDS, as public projects quote it, 2026-11.
+    let host = if region.starts_with("us-gov-") {
+        "truststore.pki.us-gov-west-1.rds.amazonaws.com"
+    } else {
+        "truststore.pki.rds.amazonaws.com"
+    };
+    format!("https://{host}/{region}/{region}-bundle.pem")
 }
 
 /// Fetches a text.
@@ -49,4 +55,21 @@ pub async fn download(url: &str) -> Result<String, Fault> {
     tokio::time::timeout(PATIENCE, fetch)
         .await
         .map_err(|_| failed(format!("no answer after {} s", PATIENCE.as_secs())))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::database_authorities_url;
+
+    #[test]
+    fn authorities_are_those_of_the_region() {
+        assert_eq!(
+            database_authorities_url("eu-west-1"),
+            "https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem"
+        );
+        assert_eq!(
+            database_authorities_url("us-gov-east-1"),
+            "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/us-gov-east-1/us-gov-east-1-bundle.pem"
+        );
+    }
 }

@@ -5,11 +5,21 @@ use std::time::Duration;
 /// Whom a channel trusts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Trust {
-    /// The authorities of this machine.
+    /// Those in the file that `AWS_CA_BUNDLE` names, as AWS's own tools; without it, the authorities of this machine.
     #[default]
-    Platform,
-    /// These alone (PEM), as `AWS_CA_BUNDLE` names them.
+    Environment,
+    /// These alone (PEM).
     Pem(Vec<u8>),
+}
+
+/// Whether there is a proxy between here and AWS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// What `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
+    #[default]
+    Environment,
+    /// This one, as `http://user:password@proxy.example.org:3128`.
+    At(String),
 }
 
 /// How a session behaves. [`Options::default`] is what AWS's own client and agent do, where they do something.
@@ -17,8 +27,8 @@ pub enum Trust {
 pub struct Options {
     /// Whom to trust.
     pub trust: Trust,
-    /// A proxy to go through, as `http://proxy.example.org:3128`, see [`crate::proxy_of`].
-    pub proxy: Option<String>,
+    /// Whether to go through a proxy.
+    pub proxy: Proxy,
     /// How many bytes of the stream a message carries. The agent and Amazon's client send 1,024.
     pub payload: usize,
     /// How many messages go in a second, at most; Amazon's client sends one a millisecond. `None`: as many as are acknowledged.
@@ -45,7 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             trust: Trust::default(),
-            proxy: None,
+            proxy: Proxy::default(),
             payload: 1024,
             per_second: Some(1000),
             window: 1000,

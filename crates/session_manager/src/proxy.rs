@@ -11,11 +11,14 @@ use tokio_tungstenite::tungstenite::http::Uri;
 const LONGEST: usize = 16 << 10;
 
 /// The proxy that an environment names for a websocket's address: `HTTPS_PROXY` for `wss`, `HTTP_PROXY` for `ws`, or their lower-case forms,
-/// unless `NO_PROXY` (names, their parents, `*`) excepts the host.
-#[must_use]
-pub fn proxy_of(url: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+/// unless `NO_PROXY` (names, their parents, `*`) excepts the host. This machine itself is never reached through a proxy.
+pub(crate) fn proxy_of(url: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let url: Uri = url.parse().ok()?;
     let host = url.host()?.to_ascii_lowercase();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    if host == "localhost" || address.is_ok_and(|address| address.is_loopback()) {
+        return None;
+    }
     let name = if url.scheme_str() == Some("wss") { "HTTPS_PROXY" } else { "HTTP_PROXY" };
     let said = |name: &str| variable(name).or_else(|| variable(&name.to_ascii_lowercase())).filter(|it| !it.is_empty());
     let is_excepted = |pattern: &str| {
@@ -99,6 +102,7 @@ mod tests {
         };
         let of = |url: &str| proxy_of(url, environment);
         assert_eq!(of("wss://ssmmessages.eu-west-1.amazonaws.com/v1?x=1").as_deref(), Some("http://proxy:3128"));
+        assert_eq!(proxy_of("wss://127.0.0.1:1", |_| Some("http://proxy:3128".to_owned())), None);
         assert_eq!(of("ws://ssmmessages.eu-west-1.amazonaws.com"), None);
         for excepted in
             ["wss://localhost", "wss://a.internal:8443", "wss://EXAMPLE.org", "wss://a.example.org", "no url"]

@@ -1,7 +1,7 @@
 //! The websocket under a channel.
 
 use crate::error::End;
-use crate::options::{Options, Trust};
+use crate::options::{Options, Proxy, Trust};
 use crate::proxy;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -51,7 +51,11 @@ async fn connect(url: &str, options: &Options) -> Result<Socket, End> {
     };
     let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
     let unreachable = |error: io::Error| End::Lost(format!("{host}:{port} cannot be reached: {error}"));
-    let tcp = match &options.proxy {
+    let proxy = match &options.proxy {
+        Proxy::Environment => proxy::proxy_of(url, |name| std::env::var(name).ok()),
+        Proxy::At(proxy) => Some(proxy.clone()),
+    };
+    let tcp = match &proxy {
         Some(proxy) => proxy::through(proxy, host, port).await?,
         None => TcpStream::connect((host, port)).await.map_err(unreachable)?,
     };
@@ -96,8 +100,21 @@ async fn secured(tcp: TcpStream, host: &str, options: &Options) -> Result<impl T
 
 fn tls(trust: &Trust) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
-    match trust {
-        Trust::Platform => {
+    let bundle =
+        match trust {
+            Trust::Pem(pem) => Some(pem.clone()),
+            Trust::Environment => match std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
+                Some(path) => {
+                    let read = std::fs::read(&path);
+                    Some(read.map_err(|error| {
+                        format!("cannot read {}, which AWS_CA_BUNDLE names: {error}", path.display())
+                    })?)
+                }
+                None => None,
+            },
+        };
+    match bundle {
+        None => {
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
             if roots.is_empty() {
@@ -105,8 +122,8 @@ fn tls(trust: &Trust) -> Result<ClientConfig, String> {
                 return Err(format!("this machine has no trusted authorities{why}"));
             }
         }
-        Trust::Pem(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(&pem) {
                 let certificate = certificate.map_err(|error| format!("an authority cannot be read: {error}"))?;
                 roots.add(certificate).map_err(|error| format!("an authority cannot be used: {error}"))?;
             }

@@ -1,7 +1,7 @@
 //! Sessions that do not begin, or end, and what is said of it.
 
 use crate::support::{Calls, World, echo, opening, options};
-use session_manager::{End, Options, Session, Trust};
+use session_manager::{End, Options, Proxy, Session, Trust};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -207,7 +207,7 @@ async fn a_proxy_is_gone_through_or_named() {
         }
         seen
     });
-    let with = |proxy: String| Options { proxy: Some(proxy), ..options() };
+    let with = |proxy: String| Options { proxy: Proxy::At(proxy), ..options() };
     let said = at(&ticket.stream_url, with(format!("http://{address}"))).await;
     assert_eq!(
         said,
