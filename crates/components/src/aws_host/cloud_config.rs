@@ -86,7 +86,7 @@ pub(crate) fn user_data(about: &str, files: &[HostFile], people: &[HostUser]) ->
         let text = written(about, files, people, &compressed);
         match left.next() {
             Some((_, path)) if text.len() > READABLE_BYTES || filled_length(&text) > LARGEST_FILLED => {
-                compressed.push(path)
+                compressed.push(path);
             }
             _ => return text,
         }
