@@ -3,7 +3,7 @@
 use crate::account::{CallError, CallErrorKind, DriftDetection, DriftStatus, PropertyDifference, Stack};
 use crate::deployment::MANIFEST_TAG;
 use crate::world::is_same_template;
-use crate::{Account, Session, World};
+use crate::{Account, ContentReport, Session, World};
 use futures_util::future::try_join_all;
 use model::cfn::Layer;
 use model::{ComponentName, Fault, FaultKind, ManifestPath};
@@ -32,6 +32,21 @@ pub struct DriftReport {
     pub secrets: Vec<(String, ManifestPath)>,
     /// Stacks whose template, parameters, tags or protection are not the wanted ones.
     pub stacks: Vec<StackDrift>,
+    /// What is inside of databases.
+    pub databases: Vec<DatabaseDrift>,
+}
+
+/// What is inside of a database server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseDrift {
+    /// The component.
+    pub component: String,
+    /// What `up` would do, each as a line for people.
+    pub changes: Vec<String>,
+    /// What somebody else made there.
+    pub strange: Vec<String>,
+    /// Why nobody could look; then nothing is known.
+    pub cannot_look: Option<String>,
 }
 
 /// A resource.
@@ -81,7 +96,11 @@ impl DriftReport {
     /// Whether everything that could be compared is as it should be.
     #[must_use]
     pub fn is_in_sync(&self) -> bool {
-        self.changed.is_empty() && self.missing.is_empty() && self.stacks.is_empty() && self.secrets.is_empty()
+        self.changed.is_empty()
+            && self.missing.is_empty()
+            && self.stacks.is_empty()
+            && self.secrets.is_empty()
+            && self.databases.iter().all(|one| one.changes.is_empty() && one.strange.is_empty())
     }
 }
 
@@ -107,6 +126,20 @@ impl<A: Account> Session<'_, A> {
         }
         if self.secret_layers().into_iter().all(|layer| world.stack(layer).is_some()) {
             report.secrets = self.wrong_secrets(world).await?;
+        }
+        for (component, looked) in self.look_at_contents(world).await {
+            let component = component.to_string();
+            report.databases.push(match looked {
+                Ok(ContentReport { changes, strange }) => {
+                    DatabaseDrift { component, changes, strange, cannot_look: None }
+                }
+                Err(fault) => DatabaseDrift {
+                    component,
+                    changes: Vec::new(),
+                    strange: Vec::new(),
+                    cannot_look: Some(fault.to_string()),
+                },
+            });
         }
         let ours = world.stacks.values().filter(|seen| {
             crate::situation::ownership(self.deployment, &seen.stack, &[]) == crate::situation::Ownership::Ours

@@ -70,6 +70,17 @@ fn text(report: &DriftReport, cloud: &Cloud) -> String {
         };
         text.push_str(&format!("{} {}: {} ({by})\n", paint(CAUTION, "!"), stack.stack, stack.what.join("; ")));
     }
+    for database in &report.databases {
+        for change in &database.changes {
+            text.push_str(&format!("{} {}: not as wanted: {change}\n", paint(CAUTION, "!"), database.component));
+        }
+        for strange in &database.strange {
+            text.push_str(&format!("{} {}: {strange}\n", paint(CAUTION, "!"), database.component));
+        }
+        if let Some(why) = &database.cannot_look {
+            text.push_str(&format!("{} {}: cannot look inside: {why}\n", paint(DIM, "?"), database.component));
+        }
+    }
     if !report.not_checkable.is_empty() {
         text.push_str(&format!("{}\n", paint(DIM, "not checkable:")));
     }
