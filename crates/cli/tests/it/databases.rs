@@ -40,8 +40,8 @@ impl Notes {
             return None;
         }
         let notes = Self(TestEnvironment::new(LANDFALL).with_limit(Duration::from_secs(300)));
-        notes.0.write("work/landfall.yaml", MANIFEST);
-        notes.0.write("work/notes.sql", DATA);
+        notes.0.write("landfall.yaml", MANIFEST);
+        notes.0.write("notes.sql", DATA);
         notes.run(&["up"], 0);
         Some(notes)
     }
