@@ -5,7 +5,7 @@ use crate::people::People;
 use crate::reference::{Piece, ReferenceText};
 use indexmap::IndexMap;
 use model::probe::Probe;
-use model::process_graph::{Node, NodeSpec, Output, PortRequest, PortWish, ProcessGraph};
+use model::process_graph::{Node, NodeSpec, Output, PortRequest, PortWish, ProcessGraph, SecretSpec};
 use model::text::Part;
 use model::{ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, Rotation, Rotations, Text};
 use std::collections::BTreeSet;
@@ -210,6 +210,14 @@ impl LocalContext<'_> {
     #[must_use]
     pub fn rotation(&self, secret_part: &str) -> Rotation {
         self.whole.rotations.of(&self.node_id(secret_part))
+    }
+
+    /// Adds a secret that has one value at a time: the manifest counts its generations, and so does a rotation.
+    pub fn secret(&mut self, part: &str, origin: ManifestPath, mut spec: SecretSpec) -> NodeId {
+        if let SecretSpec::Generated { generation, .. } = &mut spec {
+            *generation += self.rotation(part).generation - 1;
+        }
+        self.node(part, origin, BTreeSet::new(), NodeSpec::Secret(spec))
     }
 
     /// Says that this component is a database server.

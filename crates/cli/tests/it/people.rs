@@ -39,7 +39,9 @@ fn a_person_is_entered_and_leaves_no_trace() {
     let machine = shop();
     let said = machine.run(&["user", "add", "bob", "--role", "analyst", "--ssh-key", "bob.pub", "--no-up"]);
     let said = said.expect_code(0);
-    insta::assert_snapshot!(said.stderr, @r#"
+    // An empty line of context is a space, which no editor leaves in a file.
+    let shown = said.stderr.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(shown, @r#"
     --- landfall.yaml
     +++ landfall.yaml
     @@ -10,5 +10,6 @@
@@ -47,7 +49,7 @@ fn a_person_is_entered_and_leaves_no_trace() {
        # the founder
        ann: { roles: [admin], email: ann@example.org }   # since ever
     +  bob: { roles: [analyst], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKTOgL5pZ6dV5mYTmLbpsK+iHrOgr3GMsYdKjN4Xyz bob@desk" }
-     
+
      # the end
 
       bob gets db: read-only in shop (landfall connect db --as bob)

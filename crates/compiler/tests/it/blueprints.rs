@@ -54,6 +54,22 @@ fn each_blueprint_compiles_without_a_finding() {
 }
 
 #[test]
+fn each_generated_secret_of_a_blueprint_is_replaced_by_a_rotation() {
+    for blueprint in blueprints() {
+        let application = compile_blueprint(&blueprint, &[]).application.unwrap();
+        let before = realise_locally(&application, &model::Rotations::default());
+        let secrets = before.nodes.iter().filter(|(_, node)| matches!(node.spec, NodeSpec::Secret(_)));
+        for secret in secrets.map(|(secret, _)| secret) {
+            let mut rotations = model::Rotations::default();
+            rotations.set(secret.clone(), model::Rotation { generation: 2, previous: None });
+            let after = realise_locally(&application, &rotations);
+            // A role of a database gets another login with another secret, everything else another value in its place.
+            assert_ne!(after.nodes.get(secret), before.nodes.get(secret), "{}: {secret}", blueprint.display());
+        }
+    }
+}
+
+#[test]
 fn editors_accept_each_blueprint() {
     let validator = jsonschema::draft202012::new(&json_schema()).unwrap();
     for blueprint in blueprints() {

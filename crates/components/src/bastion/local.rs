@@ -65,7 +65,7 @@ pub(super) fn realise(valid: &ValidBastion, cx: &mut LocalContext<'_>) {
 
 fn key(part: &str, valid: &ValidBastion, cx: &mut LocalContext<'_>) -> NodeId {
     let spec = SecretSpec::Generated { recipe: SecretRecipe::Ed25519, generation: 1 };
-    cx.node(part, valid.at.clone(), BTreeSet::new(), NodeSpec::Secret(spec))
+    cx.secret(part, valid.at.clone(), spec)
 }
 
 fn public(key: &NodeId) -> Text {

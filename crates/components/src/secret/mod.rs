@@ -10,11 +10,10 @@ use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};
 use crate::said::report;
 use codes::{SEC001, SEC002, SEC005, SEC006, SEC007, SEC008};
-use model::process_graph::{KeyEncoding, NodeSpec, SecretRecipe, SecretSource, SecretSpec};
+use model::process_graph::{KeyEncoding, SecretRecipe, SecretSource, SecretSpec};
 use model::text::{Atom, SecretPart};
 use model::{FindingCode, Findings, ManifestPath, Text};
 use schema::{Encoding, Generate, GenerateKind, GenerateRecipe};
-use std::collections::BTreeSet;
 
 pub(crate) use codes::{SEC003, SEC004};
 pub(crate) use password::PasswordSpec;
@@ -73,7 +72,7 @@ impl Component for SecretComponent {
 
     fn realise_locally(valid: &ValidSecret, cx: &mut LocalContext<'_>) {
         let origin = cx.at.clone();
-        let node = cx.node("value", origin, BTreeSet::new(), NodeSpec::Secret(valid.0.clone()));
+        let node = cx.secret("value", origin, valid.0.clone());
         cx.export("value", Text::hole(Atom::Secret(node.clone(), SecretPart::Value)));
         if valid.is_key_pair() {
             let public = Text::hole(Atom::Secret(node, SecretPart::Public));

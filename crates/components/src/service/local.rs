@@ -64,10 +64,8 @@ fn users(valid: &ValidService, cx: &mut LocalContext<'_>) -> Vec<NodeId> {
     let mut nodes = Vec::new();
     for (index, ValidUser { name, at, .. }) in users.all.iter().enumerate() {
         let part = format!("users/{name}");
-        // The manifest counts for all, a rotation for one.
-        let generation = users.generation + cx.rotation(&part).generation - 1;
-        let spec = SecretSpec::Generated { recipe: users.recipe.clone(), generation };
-        let node = cx.node(&part, at.clone(), BTreeSet::new(), NodeSpec::Secret(spec));
+        let spec = SecretSpec::Generated { recipe: users.recipe.clone(), generation: users.generation };
+        let node = cx.secret(&part, at.clone(), spec);
         let password = Text::hole(Atom::Secret(node.clone(), SecretPart::Value));
         if index == 0 {
             cx.export("first-user.name", Text::literal(name));

@@ -139,7 +139,7 @@ fn add(
 
 fn key(part: &str, valid: &ValidTunnel, cx: &mut LocalContext<'_>) -> NodeId {
     let spec = SecretSpec::Generated { recipe: SecretRecipe::Ed25519, generation: 1 };
-    cx.node(part, valid.at.clone(), BTreeSet::new(), NodeSpec::Secret(spec))
+    cx.secret(part, valid.at.clone(), spec)
 }
 
 fn peer(said: &ValidPeer) -> SshPeer {

@@ -98,8 +98,9 @@ mod tests {
     #[test]
     fn a_socket_has_a_short_path_however_deep_the_deployment_lies() {
         let node = NodeId::new("db/server");
-        let near = Home::at(PathBuf::from("/root/.local/state/landfall/web"), PathBuf::from("/run/user/0/landfall"));
-        assert_eq!(run_folder(&near, &node), Path::new("/root/.local/state/landfall/web/run/db.server"));
+        let near =
+            Home::at(PathBuf::from("/home/ada/.local/state/landfall/web"), PathBuf::from("/run/user/0/landfall"));
+        assert_eq!(run_folder(&near, &node), Path::new("/home/ada/.local/state/landfall/web/run/db.server"));
         let deep = PathBuf::from(format!("/{}", "deep/".repeat(60)));
         let by_runtime = run_folder(&Home::at(deep.clone(), PathBuf::from("/run/user/0/landfall")), &node);
         assert!(by_runtime.starts_with("/run/user/0/landfall"));
