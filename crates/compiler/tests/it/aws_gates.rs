@@ -21,6 +21,10 @@ const LEFT: &[(&str, &str)] = &[
         "people and programs log in with roles of their own; a second way to get in would have to be proved too",
     ),
     ("CKV_AWS_162", "the same, of clusters"),
+    (
+        "CKV_AWS_91",
+        "a network balancer keeps an access log of its TLS listeners alone, and the bastion's speaks SSH; the network's flow log has each connection",
+    ),
     ("CKV_AWS_260", "port 80 is open to those who may connect, for the redirect to HTTPS alone"),
 ];
 
