@@ -31,7 +31,7 @@ fn shop() -> TestEnvironment {
 }
 
 fn manifest(machine: &TestEnvironment) -> String {
-    std::fs::read_to_string(machine.work().join("landfall.yaml")).unwrap()
+    std::fs::read_to_string(machine.work().join("landfall.yaml")).expect("the manifest")
 }
 
 #[test]
