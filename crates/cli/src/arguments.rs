@@ -411,10 +411,10 @@ pub(crate) struct RestoreArguments {
     pub(crate) backup: String,
     #[command(flatten)]
     pub(crate) deployment: DeploymentArguments,
-    /// The new database; one that is there already is never touched
+    /// The new database; in an account, the identifier of the new server; one that is there already is never touched
     #[arg(long, value_name = "NEW")]
     pub(crate) into: String,
-    /// Which database of the backup, where it has several
+    /// Which database of the backup, where it has several (on this machine)
     #[arg(long, value_name = "DATABASE")]
     pub(crate) database: Option<String>,
     /// Seconds to wait while another landfall works on the same deployment

@@ -131,11 +131,7 @@ impl<A: Account> Session<'_, A> {
             })
         };
         let (address, hosts, secret) = (told(&place.address)?, told(&place.through)?, told(&place.administrator)?);
-        let kept = self.value_of(&secret, &doing()).await?;
-        let kept: Kept = serde_json::from_str(kept.expose()).map_err(|_| {
-            Fault::new(FaultKind::NeedsPerson, doing(), "the administrator's secret is not what RDS writes")
-                .help("let RDS make a new one: modify the database with `--rotate-master-user-password`")
-        })?;
+        let (administrator, password) = self.administrator(&secret, &doing()).await?;
         let places = self.places(world).await?;
         let mut passwords = BTreeMap::new();
         for node in place.content.roles.values().flat_map(|role| role.logins.values()) {
@@ -145,14 +141,17 @@ impl<A: Account> Session<'_, A> {
             })?;
             passwords.insert(node.clone(), self.value_of(arn, &format!("reading the password {node}")).await?);
         }
-        Ok(DatabaseWork {
-            place: place.clone(),
-            address,
-            hosts,
-            administrator: kept.username,
-            password: Secret::new(zeroize::Zeroizing::new(kept.password).as_str()),
-            passwords,
-        })
+        Ok(DatabaseWork { place: place.clone(), address, hosts, administrator, password, passwords })
+    }
+
+    /// The administrator's name and password, from the secret that RDS keeps.
+    pub(crate) async fn administrator(&self, secret: &str, doing: &str) -> Result<(String, Secret), Fault> {
+        let kept = self.value_of(secret, doing).await?;
+        let kept: Kept = serde_json::from_str(kept.expose()).map_err(|_| {
+            Fault::new(FaultKind::NeedsPerson, doing, "the administrator's secret is not what RDS writes")
+                .help("let RDS make a new one: modify the database with `--rotate-master-user-password`")
+        })?;
+        Ok((kept.username, Secret::new(zeroize::Zeroizing::new(kept.password).as_str())))
     }
 
     async fn value_of(&self, arn: &str, doing: &str) -> Result<Secret, Fault> {

@@ -7,6 +7,7 @@
 //! with a stack is decided by one pure function, [`next()`], anew after every call.
 
 pub mod account;
+pub mod backups;
 mod calls;
 mod causes;
 mod change_set;
@@ -21,6 +22,7 @@ mod notice;
 pub mod plan;
 mod preflight;
 mod releases;
+pub mod restores;
 mod secrets;
 mod session;
 pub mod situation;

@@ -220,6 +220,7 @@ fn copy(kind: DbKind, one: &Element) -> DbSnapshot {
         engine_version: one.word("EngineVersion"),
         is_encrypted: is(one, is_encrypted).unwrap_or_default(),
         gibibytes: number(one, "AllocatedStorage"),
+        tags: one.list("TagList").iter().map(|tag| (tag.word("Key"), tag.word("Value"))).collect(),
     }
 }
 
@@ -239,6 +240,7 @@ pub(crate) async fn delete_snapshot(client: &Client, kind: DbKind, snapshot: &st
 pub(crate) async fn restore(client: &Client, request: &RestoreRequest) -> Called<()> {
     let fields = tagged(Fields::new(), &request.tags)
         .with("DBSubnetGroupName", &request.subnet_group)
+        .with("DeletionProtection", if request.is_protected { "true" } else { "false" })
         .with("CopyTagsToSnapshot", "true");
     let fields = numbered(fields, "VpcSecurityGroupIds.VpcSecurityGroupId", &request.security_groups);
     let parameters = request.parameter_group.as_deref();
@@ -249,6 +251,7 @@ pub(crate) async fn restore(client: &Client, request: &RestoreRequest) -> Called
                 .with("DBSnapshotIdentifier", &request.snapshot)
                 .with("DBInstanceClass", &request.class)
                 .with("PubliclyAccessible", "false")
+                .maybe("CACertificateIdentifier", request.authority.as_deref())
                 .maybe("DBParameterGroupName", parameters);
             client.query(Rds, "RestoreDBInstanceFromDBSnapshot", fields).await.map(drop)
         }

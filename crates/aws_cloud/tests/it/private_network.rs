@@ -168,6 +168,8 @@ async fn day_two(account: &impl Databases, kind: DbKind, pause: Duration) {
         subnet_group: server.subnet_group.clone().unwrap_or_default(),
         security_groups: server.security_groups.clone(),
         parameter_group: None,
+        authority: server.authority.clone(),
+        is_protected: false,
         tags: tags.to_vec(),
     };
     account.restore_db(&request).await.unwrap();

@@ -3,6 +3,7 @@
 //! Nothing that a verb needs is kept on this machine: it reads the manifest and asks the account. So another machine, or this
 //! one after its disk was lost, goes on where the last run stopped.
 
+pub(crate) mod backup;
 pub(crate) mod cloud;
 pub(crate) mod codes;
 pub(crate) mod databases;
@@ -16,6 +17,7 @@ pub(crate) mod logs;
 pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod plan_file;
+pub(crate) mod restore;
 pub(crate) mod running;
 pub(crate) mod session;
 pub(crate) mod status;

@@ -1,19 +1,32 @@
-//! `landfall backup`: copies of the databases of a deployment on this machine.
+//! `landfall backup`: copies of the databases of a deployment.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::{BackupArguments, BackupVerb, DeploymentArguments};
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::{block_on, find_existing, lease};
+use crate::surroundings::Surroundings;
 use crate::views::style::duration;
 use crate::views::table::columns;
 use local_runtime::{BackupSource, KeptBackup, backup_sources};
 use model::ProcessGraph;
 use serde_json::json;
 
-pub(crate) fn run(arguments: &BackupArguments, console: &Console) -> Result<(), CommandError> {
+pub(crate) fn run(
+    arguments: &BackupArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
     match &arguments.verb {
-        Some(BackupVerb::Ls(arguments)) => list(arguments, console),
-        None => make(arguments, console),
+        Some(BackupVerb::Ls(arguments)) => match Cloud::find(arguments, surroundings, console)? {
+            Some(cloud) => account::backup::list(&cloud, arguments, surroundings, console),
+            None => list(arguments, console),
+        },
+        None => match Cloud::find(&arguments.deployment, surroundings, console)? {
+            Some(cloud) => account::backup::make(&cloud, arguments, surroundings, console),
+            None => make(arguments, console),
+        },
     }
 }
 

@@ -1,15 +1,29 @@
 //! `landfall restore`: a new database from a backup, checked.
 
+use crate::account;
+use crate::account::cloud::Cloud;
 use crate::arguments::RestoreArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::{block_on, find_existing, lease};
+use crate::surroundings::Surroundings;
 use crate::verbs::backup::source;
 use crate::views::style::{BAD, GOOD, duration, paint};
 use local_runtime::{KeptBackup, Recovery};
 use serde_json::json;
 
-pub(crate) fn run(arguments: &RestoreArguments, console: &Console) -> Result<(), CommandError> {
+pub(crate) fn run(
+    arguments: &RestoreArguments,
+    surroundings: &Surroundings,
+    console: &Console,
+) -> Result<(), CommandError> {
+    match Cloud::find(&arguments.deployment, surroundings, console)? {
+        Some(cloud) => account::restore::run(&cloud, arguments, surroundings, console),
+        None => on_this_machine(arguments, console),
+    }
+}
+
+fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<(), CommandError> {
     let existing = find_existing(&arguments.deployment)?;
     let graph = &existing.finished()?.graph;
     let backups = existing.target.backups().map_err(CommandError::Preflight)?;

@@ -113,6 +113,8 @@ pub struct DbSnapshot {
     pub is_encrypted: bool,
     /// How much room it takes when restored.
     pub gibibytes: u32,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
 }
 
 /// What is made of a copy.
@@ -134,6 +136,10 @@ pub struct RestoreRequest {
     pub security_groups: Vec<String>,
     /// The parameter group that requires TLS: of the server, or of the cluster.
     pub parameter_group: Option<String>,
+    /// The authority that signs its certificate; a cluster's members have their region's.
+    pub authority: Option<String>,
+    /// Whether it is protected from deletion.
+    pub is_protected: bool,
     /// Its tags.
     pub tags: Vec<(String, String)>,
 }

@@ -49,8 +49,7 @@ impl Databases for FakeAccount {
         snapshot: &str,
         tags: &[(String, String)],
     ) -> Called<()> {
-        let _ = tags;
-        self.call("rds:CreateSnapshot", |m| m.create_db_snapshot(kind, of, snapshot)).await
+        self.call("rds:CreateSnapshot", |m| m.create_db_snapshot(kind, of, snapshot, tags)).await
     }
 
     async fn db_snapshot(&self, kind: DbKind, snapshot: &str) -> Called<Option<DbSnapshot>> {
@@ -257,7 +256,7 @@ impl Machine {
         }
     }
 
-    fn create_db_snapshot(&mut self, kind: DbKind, of: &str, snapshot: &str) -> Called<()> {
+    fn create_db_snapshot(&mut self, kind: DbKind, of: &str, snapshot: &str, tags: &[(String, String)]) -> Called<()> {
         const OPERATION: &str = "rds:CreateSnapshot";
         let (_, _, word) = words(kind);
         if self.copy(kind, snapshot).is_some() {
@@ -295,6 +294,7 @@ impl Machine {
                 engine_version: server.engine_version,
                 is_encrypted: server.is_encrypted,
                 gibibytes: 20,
+                tags: tags.to_vec(),
             },
             ready: self.now + COPYING,
             properties,
@@ -337,13 +337,15 @@ impl Machine {
                 if request.kind == DbKind::Instance { "DBParameterGroupName" } else { "DBClusterParameterGroupName" };
             // What is made of a copy is not kept by RDS, and protected only when that is asked for.
             properties.remove("ManageMasterUserPassword");
-            properties.remove("DeletionProtection");
+            properties.insert("DeletionProtection".to_owned(), json!(request.is_protected.to_string()));
             properties.insert(id.to_owned(), json!(request.into));
             properties.insert("DBSubnetGroupName".to_owned(), json!(request.subnet_group));
             properties.insert(groups.to_owned(), json!(request.security_groups));
             properties.insert("PubliclyAccessible".to_owned(), json!("false"));
             if request.kind == DbKind::Instance {
                 properties.insert("DBInstanceClass".to_owned(), json!(request.class));
+                let authority = request.authority.as_deref().unwrap_or("rds-ca-rsa2048-g1");
+                properties.insert("CACertificateIdentifier".to_owned(), json!(authority));
             }
             match &request.parameter_group {
                 Some(group) => properties.insert(parameters.to_owned(), json!(group)),
@@ -386,6 +388,17 @@ impl Machine {
             if let Some(thing) = self.things.get_mut(&serial) {
                 thing.tags.extend(tags.iter().cloned());
             }
+        }
+    }
+
+    /// A copy that RDS makes each day by itself, ready now.
+    pub fn copy_daily(&mut self, kind: DbKind, of: &str) {
+        let id = format!("rds:{of}-2026-11-20-03-00");
+        if self.create_db_snapshot(kind, of, &id, &[]).is_ok()
+            && let Some(copy) = self.copies.last_mut()
+        {
+            copy.ready = self.now;
+            "automated".clone_into(&mut copy.told.origin);
         }
     }
 

@@ -78,6 +78,8 @@ pub(super) async fn answer(account: &FakeAccount, action: &str, fields: &BTreeMa
                 subnet_group: field("DBSubnetGroupName").to_owned(),
                 security_groups: several("VpcSecurityGroupIds.VpcSecurityGroupId"),
                 parameter_group: fields.get(parameters).cloned(),
+                authority: fields.get("CACertificateIdentifier").cloned(),
+                is_protected: field("DeletionProtection") == "true",
                 tags,
             };
             account.restore_db(&request).await?;
@@ -192,6 +194,7 @@ fn copy(one: &DbSnapshot) -> String {
         + &text("EngineVersion", &one.engine_version)
         + &yes(encrypted, one.is_encrypted)
         + &text("AllocatedStorage", &one.gibibytes.to_string())
+        + &named("TagList", "Tag", one.tags.iter().map(|(key, value)| text("Key", key) + &text("Value", value)))
 }
 
 fn version(one: &DbEngineVersion) -> String {
