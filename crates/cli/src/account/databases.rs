@@ -15,10 +15,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The tag by which AWS marks the hosts of a group.
-pub(crate) const GROUP_TAG: &str = "aws:autoscaling:groupName";
+const GROUP_TAG: &str = "aws:autoscaling:groupName";
 /// How long a host may take until Systems Manager hears of it, and how often is looked.
 const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long the reason of a session may be.
+const LONGEST_REASON: usize = 256;
 /// How long connecting to a database may take, through all of that.
 const CONNECTING: Duration = Duration::from_secs(60);
 /// A file with the authorities of RDS, for machines that cannot fetch them.
@@ -119,22 +121,16 @@ impl ThroughSessions {
         let doing = format!("connecting to AWS for a session to {host}");
         let account = CloudAccount::connect(self.connect.clone()).await;
         let account = account.map_err(|error| Fault::new(FaultKind::NeedsPerson, doing, error))?;
-        let way = WayIn {
-            tags: vec![(GROUP_TAG.to_owned(), group.to_owned())],
-            target: SessionTarget::Beyond { host: host.to_owned(), port },
-            reason: format!("landfall: {host}").chars().take(256).collect(),
-        };
-        let tunnel = way_in::tunnel(account, way, Options::default());
-        let forwarding = tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        // A host that has just started is heard of a minute or two later.
-        let began = Instant::now();
-        while let Err(fault) = tunnel.check().await {
-            if fault.kind != FaultKind::Transient || began.elapsed() > PATIENCE {
-                return Err(fault);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(Way { tunnel, forwarding })
+        Way::open(account, way_in(group, host, port, &format!("landfall: {host}")), 0).await
+    }
+}
+
+/// Where a session leads: through one of a group's hosts to a port of the network.
+pub(crate) fn way_in(group: &str, host: &str, port: u16, reason: &str) -> WayIn {
+    WayIn {
+        tags: vec![(GROUP_TAG.to_owned(), group.to_owned())],
+        target: SessionTarget::Beyond { host: host.to_owned(), port },
+        reason: reason.chars().take(LONGEST_REASON).collect(),
     }
 }
 
@@ -145,6 +141,21 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// Opens a port of this machine, any for 0, and waits until its sessions can be opened.
+    pub(crate) async fn open(account: CloudAccount, way: WayIn, port: u16) -> Result<Self, Fault> {
+        let tunnel = way_in::tunnel(account, way, Options::default());
+        let forwarding = tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+        // A host that has just started is heard of a minute or two later.
+        let began = Instant::now();
+        while let Err(fault) = tunnel.check().await {
+            if fault.kind != FaultKind::Transient || began.elapsed() > PATIENCE {
+                return Err(fault);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(Self { tunnel, forwarding })
+    }
+
     /// Where it begins on this machine.
     pub(crate) fn address(&self) -> SocketAddr {
         self.forwarding.address()

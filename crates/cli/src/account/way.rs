@@ -1,7 +1,7 @@
 //! `landfall tunnel open` in an account: a session through a host of the deployment that reaches the database.
 
 use crate::account::cloud::Cloud;
-use crate::account::databases::GROUP_TAG;
+use crate::account::databases::{Way, way_in};
 use crate::account::session::Visit;
 use crate::account::verify::require_deployed;
 use crate::arguments::TunnelOpenArguments;
@@ -15,9 +15,7 @@ use aws_cloud::CloudAccount;
 use model::cfn::DatabasePlace;
 use model::{Fault, FaultKind};
 use stacks::World;
-use stacks::account::SessionTarget;
-use stacks::way_in::{self, Options, WayIn};
-use std::net::{Ipv4Addr, SocketAddr};
+use stacks::way_in::WayIn;
 
 pub(crate) fn open(
     cloud: &Cloud,
@@ -37,11 +35,9 @@ pub(crate) fn open(
     let way = visit.run(async |session, _| {
         let world = session.observe().await.map_err(CommandError::Preflight)?;
         require_deployed(&world, cloud)?;
-        Ok(WayIn {
-            tags: vec![(GROUP_TAG.to_owned(), output(&world, &place.through, cloud, place)?)],
-            target: SessionTarget::Beyond { host: output(&world, &place.address, cloud, place)?, port: place.port },
-            reason: format!("landfall tunnel open {}", place.component),
-        })
+        let group = output(&world, &place.through, cloud, place)?;
+        let host = output(&world, &place.address, cloud, place)?;
+        Ok(way_in(&group, &host, place.port, &format!("landfall tunnel open {}", place.component)))
     })?;
     crate::deployment::block_on(async {
         let account = CloudAccount::connect(options).await.map_err(|error| {
@@ -83,16 +79,13 @@ async fn hold(
     console: &Console,
 ) -> Result<(), CommandError> {
     let interrupt = interrupt::listen_saying(String::new())?;
-    let tunnel = way_in::tunnel(account, way, Options::default());
     let name = &place.component;
     console.tell(&format!("Opening a session to {name}."));
-    tokio::select! {
-        opened = tunnel.check() => opened.map_err(CommandError::Preflight)?,
+    let way = tokio::select! {
+        opened = Way::open(account, way, port) => opened.map_err(CommandError::Preflight)?,
         () = interrupt.cancelled() => return Err(CommandError::Interrupted),
-    }
-    let forwarding =
-        tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(CommandError::Preflight)?;
-    let port = forwarding.address().port();
+    };
+    let port = way.address().port();
     let settings = Settings {
         engine: place.content.engine,
         port,
@@ -111,8 +104,7 @@ async fn hold(
         console.tell(&format!("127.0.0.1:{port} leads to {name} through a session of the account. Ctrl-C ends it."));
     }
     interrupt.cancelled().await;
-    drop(forwarding);
-    tunnel.close().await;
+    way.close().await;
     if !console.json {
         console.tell("Closed.");
     }

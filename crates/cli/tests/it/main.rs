@@ -7,6 +7,7 @@ mod aws_refusals;
 mod aws_verbs;
 mod bad_input;
 mod connect;
+mod database_sessions;
 mod databases;
 mod life;
 mod namespaces;
