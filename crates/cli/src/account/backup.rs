@@ -7,6 +7,7 @@ use crate::arguments::{BackupArguments, DeploymentArguments};
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::surroundings::Surroundings;
+use crate::views::progress::print_json_line;
 use crate::views::style::duration;
 use crate::views::table::columns;
 use model::cfn::DatabasePlace;
@@ -29,11 +30,13 @@ pub(crate) fn make(
     })?;
     let snapshot = &backup.snapshot;
     if console.json {
-        return console.document(&json!({
-            "version": 1, "deployment": cloud.application.name, "environment": cloud.application.environment.name,
-            "backup": document(place, snapshot), "took_ms": backup.milliseconds, "was_begun": backup.was_begun,
+        // The last of the lines that told how it went on.
+        print_json_line(&json!({
+            "version": 1, "event": "backed_up", "deployment": cloud.application.name,
+            "environment": cloud.application.environment.name, "backup": document(place, snapshot), "took_ms": backup.milliseconds, "was_begun": backup.was_begun,
             "removed": [],
         }));
+        return Ok(());
     }
     console.line(&format!(
         "Backed up {} as {}: {} GiB of {} {} in {}{}.",

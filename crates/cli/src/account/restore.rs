@@ -7,6 +7,7 @@ use crate::arguments::RestoreArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::surroundings::Surroundings;
+use crate::views::progress::print_json_line;
 use crate::views::style::{BAD, CAUTION, GOOD, duration, paint};
 use model::cfn::DatabasePlace;
 use serde_json::json;
@@ -52,15 +53,17 @@ pub(crate) fn run(
     })?;
     if console.json {
         let server = &restored.server;
-        console.document(&json!({
-            "version": 1, "deployment": cloud.application.name, "environment": cloud.application.environment.name,
+        // The last of the lines that told how it went on.
+        print_json_line(&json!({
+            "version": 1, "event": "restored", "deployment": cloud.application.name,
+            "environment": cloud.application.environment.name,
             "backup": snapshot.id, "into": server.id, "arn": server.arn,
             "member": restored.member.as_ref().map(|member| &member.id),
             "address": server.endpoint.as_ref().map(|endpoint| &endpoint.host),
             "port": server.endpoint.as_ref().map(|endpoint| endpoint.port),
             "administrator_secret": server.administrator_secret.as_ref().map(|secret| &secret.arn),
             "took_ms": restored.milliseconds, "checks": restored.checks, "as_it_should_be": restored.is_right(),
-        }))?;
+        }));
     } else {
         show(cloud, &snapshot, &restored, console)?;
     }
