@@ -411,7 +411,7 @@ pub(crate) struct RestoreArguments {
     pub(crate) backup: String,
     #[command(flatten)]
     pub(crate) deployment: DeploymentArguments,
-    /// The new database; in an account, the identifier of the new server; one that is there already is never touched
+    /// The new database, or server in an account; one that is there already is never touched
     #[arg(long, value_name = "NEW")]
     pub(crate) into: String,
     /// Which database of the backup, where it has several (on this machine)
