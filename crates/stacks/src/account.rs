@@ -60,7 +60,7 @@ pub struct TaggedResource {
 ///
 /// "Absent" is an answer, not an error: a call that asks for one thing returns `None` where the service says that there is
 /// no such thing, and a call that removes a thing succeeds when it is gone already.
-pub trait Account: Send + Sync {
+pub trait Account: Databases + Send + Sync {
     /// The region, as `us-west-2`.
     fn region(&self) -> &str;
 

@@ -1,4 +1,6 @@
-//! What can be known before anything is made: zones and their delegation, quotas, permissions.
+//! What can be known before anything is made: zones and their delegation, quotas, permissions, what RDS offers.
+
+mod databases;
 
 use crate::account::{CallError, Identity};
 use crate::plan::{AccountPlan, ResourceAction};
@@ -40,6 +42,7 @@ impl<A: Account> Session<'_, A> {
         }
         found.extend(self.quotas(&made).await?);
         found.extend(self.permissions(&made, caller).await?);
+        found.extend(self.database_offers(plan).await?);
         Ok(found)
     }
 

@@ -50,3 +50,17 @@ async fn services_wait_for_a_database_that_cannot_be_filled() {
     assert_eq!(report.databases.len(), 2);
     assert!(report.not_begun.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_rds_does_not_offer_is_refused_before_anything_is_made() {
+    let hand = Hand::at(prepared(), records());
+    hand.account.with(|machine| machine.sold_out.extend(["db.t4g.small".to_owned()]));
+    let fault = hand.up().await.unwrap_err();
+    assert!(fault.operation.contains("(components.db"), "{fault}");
+    insta::assert_snapshot!(fault.cause, @"db.t4g.small is offered for 17.7 in 0 zones of us-west-2, and 2 are needed");
+    let hand = Hand::at(prepared(), records_with(&[("version: \"17\"", "version: \"18\"")]));
+    let fault = hand.up().await.unwrap_err();
+    insta::assert_snapshot!(fault.cause, @"no release 18 of postgres is offered in us-west-2");
+    insta::assert_snapshot!(fault.help.unwrap_or_default(), @"set `version` to one that is offered: 16.11, 17.7");
+    assert!(hand.account.with(|machine| machine.statuses()).is_empty());
+}
