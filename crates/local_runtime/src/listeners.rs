@@ -101,7 +101,10 @@ mod tests {
         let me = std::process::id();
         assert!(listeners.owner(port).starts_with(&format!("process {me} (user ")), "{}", listeners.owner(port));
         drop(listener);
-        assert!(!Listeners::now().has(port));
+        // Another program may have got the number meanwhile.
+        let mine = format!("process {me} (user ");
+        let after = Listeners::now();
+        assert!(!after.has(port) || !after.owner(port).starts_with(&mine));
     }
 
     #[test]

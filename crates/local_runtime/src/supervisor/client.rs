@@ -157,7 +157,8 @@ impl Client {
         let ended = || match &supervisor {
             Some(process) => crate::processes::Process::find(process.pid)
                 .is_none_or(|now| now.started != process.started || now.is_zombie()),
-            None => !self.socket().exists(),
+            // A killed one leaves its socket behind, on which nobody answers any more.
+            None => std::os::unix::net::UnixStream::connect(self.socket()).is_err(),
         };
         while !ended() {
             if Instant::now() > until {
