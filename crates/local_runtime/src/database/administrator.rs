@@ -5,12 +5,10 @@ use crate::database::guise::Guise;
 use crate::database::programs::Programs;
 use crate::database::tool::Tool;
 use crate::secrets::random;
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use indexmap::IndexMap;
+use ::database::verifier::{Native, Scram};
 use model::database::Engine;
 use model::process_graph::DATABASE_ADMINISTRATOR;
 use model::{Fault, FaultKind, Secret};
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// Makes the administrator, or gives it this password.
@@ -29,7 +27,7 @@ pub(super) async fn set(
     let (command, statements) = match programs.engine {
         Engine::Postgres => {
             let command = ["--single", "-D", &data.display().to_string(), "-c", "log_statement=none", "template1"];
-            let verifier = scram(password)?;
+            let verifier = scram(password);
             // Each line is a statement.
             let statements = format!(
                 "DO $$ BEGIN CREATE ROLE {DATABASE_ADMINISTRATOR}; EXCEPTION WHEN duplicate_object THEN NULL; END $$\n\
@@ -46,7 +44,7 @@ pub(super) async fn set(
                  FLUSH PRIVILEGES;\n\
                  CREATE OR REPLACE USER {account} IDENTIFIED BY PASSWORD '{}';\n\
                  GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n",
-                native(password)
+                Native::new(password.expose())
             );
             (command.map(str::to_owned).to_vec(), statements)
         }
@@ -99,29 +97,10 @@ async fn mysql(
 }
 
 /// What PostgreSQL keeps instead of a password.
-fn scram(password: &Secret) -> Result<String, Fault> {
-    let bug =
-        |error: &dyn std::fmt::Display| Fault::new(FaultKind::Bug, "computing a password verifier", error.to_string());
-    let mut seed = [0; 32];
-    random(&mut seed);
-    let context = serde_json::json!({ "password": password.expose() });
-    let context: IndexMap<String, serde_json::Value> = serde_json::from_value(context).map_err(|error| bug(&error))?;
-    let context = template::fill(
-        &context.into_iter().map(|(name, value)| (name, model::text::TemplateValue::Plain(value))).collect(),
-        |_| Ok::<_, Fault>(Secret::new("")),
-    )?;
-    let verifier = template::render("verifier", "{{ password | scram_sha256 }}", &context, &seed);
-    Ok(verifier.map_err(|error| bug(&error))?.expose().to_owned())
-}
-
-/// What MariaDB keeps instead of a password.
-fn native(password: &Secret) -> String {
-    let once = digest(&SHA1_FOR_LEGACY_USE_ONLY, password.expose().as_bytes());
-    let twice = digest(&SHA1_FOR_LEGACY_USE_ONLY, once.as_ref());
-    twice.as_ref().iter().fold("*".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
+fn scram(password: &Secret) -> String {
+    let mut salt = [0; 16];
+    random(&mut salt);
+    Scram::new(password.expose(), salt).to_string()
 }
 
 #[cfg(test)]
@@ -131,9 +110,9 @@ mod tests {
     #[test]
     fn verifiers_are_those_of_the_engines() {
         // `SELECT PASSWORD('password')` of MariaDB.
-        assert_eq!(native(&Secret::new("password")), "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19");
-        let verifier = scram(&Secret::new("password")).unwrap();
+        assert_eq!(Native::new("password").to_string(), "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19");
+        let verifier = scram(&Secret::new("password"));
         assert!(verifier.starts_with("SCRAM-SHA-256$4096:"), "{verifier}");
-        assert_ne!(verifier, scram(&Secret::new("password")).unwrap(), "each has a salt of its own");
+        assert_ne!(verifier, scram(&Secret::new("password")), "each has a salt of its own");
     }
 }
