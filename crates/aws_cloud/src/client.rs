@@ -76,6 +76,32 @@ impl Client {
         }
     }
 
+    /// All entries of a list that a query service tells page by page.
+    pub(crate) async fn entries(
+        &self,
+        service: Service,
+        action: &'static str,
+        list: &str,
+        fields: impl Fn() -> Fields,
+    ) -> Called<Vec<Element>> {
+        let (ask_for, told_as) = match service {
+            Service::Rds => ("Marker", "Marker"),
+            _ => ("NextToken", "nextToken"),
+        };
+        let mut found = Vec::new();
+        let mut page: Option<String> = None;
+        loop {
+            let mut answer = self.query(service, action, fields().maybe(ask_for, page.as_deref())).await?;
+            page = answer.value(told_as);
+            if let Some(list) = answer.children.iter_mut().find(|child| child.name == list) {
+                found.append(&mut list.children);
+            }
+            if page.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Calls a service that speaks JSON.
     pub(crate) async fn json(&self, service: Service, action: &'static str, body: Value) -> Called<Value> {
         let request = Request::json(format!("{}.{action}", service.facts().api), &body);

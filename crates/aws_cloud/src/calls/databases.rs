@@ -15,36 +15,15 @@ const NO_SERVER: &[&str] = &["DBInstanceNotFound", "DBInstanceNotFoundFault", "D
 const NO_SNAPSHOT: &[&str] =
     &["DBSnapshotNotFound", "DBSnapshotNotFoundFault", "DBClusterSnapshotNotFoundFault", "DBClusterSnapshotNotFound"];
 
-/// All entries of a list, page by page.
-async fn entries(
-    client: &Client,
-    action: &'static str,
-    list: &str,
-    fields: impl Fn() -> Fields,
-) -> Called<Vec<Element>> {
-    let mut found = Vec::new();
-    let mut page: Option<String> = None;
-    loop {
-        let mut answer = client.query(Rds, action, fields().maybe("Marker", page.as_deref())).await?;
-        page = answer.value("Marker");
-        if let Some(list) = answer.children.iter_mut().find(|child| child.name == list) {
-            found.append(&mut list.children);
-        }
-        if page.is_none() {
-            return Ok(found);
-        }
-    }
-}
-
 pub(crate) async fn server(client: &Client, kind: DbKind, id: &str) -> Called<Option<DbServer>> {
     let called = match kind {
         DbKind::Instance => {
             let fields = || Fields::new().with("DBInstanceIdentifier", id);
-            entries(client, "DescribeDBInstances", "DBInstances", fields).await
+            client.entries(Rds, "DescribeDBInstances", "DBInstances", fields).await
         }
         DbKind::Cluster => {
             let fields = || Fields::new().with("DBClusterIdentifier", id);
-            entries(client, "DescribeDBClusters", "DBClusters", fields).await
+            client.entries(Rds, "DescribeDBClusters", "DBClusters", fields).await
         }
     };
     let found = absent(called, code_is(NO_SERVER))?.unwrap_or_default();
@@ -196,7 +175,7 @@ async fn snapshots_with(client: &Client, kind: DbKind, field: &str, value: &str)
         DbKind::Instance => ("DescribeDBSnapshots", "DBSnapshots"),
         DbKind::Cluster => ("DescribeDBClusterSnapshots", "DBClusterSnapshots"),
     };
-    let found = entries(client, action, list, || Fields::new().with(field, value)).await?;
+    let found = client.entries(Rds, action, list, || Fields::new().with(field, value)).await?;
     Ok(found.iter().map(|one| copy(kind, one)).collect())
 }
 
@@ -292,9 +271,9 @@ pub(crate) async fn engine_versions(
     version: Option<&str>,
 ) -> Called<Vec<DbEngineVersion>> {
     // Asked for by the engine alone: of what a part of a version selects, the reference says nothing.
-    let found =
-        entries(client, "DescribeDBEngineVersions", "DBEngineVersions", || Fields::new().with("Engine", engine))
-            .await?;
+    let found = client
+        .entries(Rds, "DescribeDBEngineVersions", "DBEngineVersions", || Fields::new().with("Engine", engine))
+        .await?;
     let is_wanted = |word: &str| {
         version
             .is_none_or(|wanted| word.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
@@ -322,7 +301,7 @@ pub(crate) async fn offers(client: &Client, engine: &str, version: &str, class: 
             .with("DBInstanceClass", class)
             .with("Vpc", "true")
     };
-    let found = entries(client, "DescribeOrderableDBInstanceOptions", "OrderableDBInstanceOptions", fields).await?;
+    let found = client.entries(Rds, "DescribeOrderableDBInstanceOptions", "OrderableDBInstanceOptions", fields).await?;
     Ok(found
         .iter()
         .map(|one| DbOffer {

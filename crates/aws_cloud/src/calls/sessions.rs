@@ -3,10 +3,10 @@
 //! Sources: the API references of StartSession, ResumeSession, TerminateSession, DescribeInstanceInformation and EC2's DescribeInstances;
 //! the parameters of the two documents as Systems Manager lists them (`host`, `portNumber`, `localPortNumber`), 2026-11.
 
-use super::{absent, code_is, list, maybe_text, text, vpc};
+use super::{absent, code_is, list, maybe_text, text};
 use crate::client::{self, Client};
 use crate::request::Fields;
-use crate::service::Service::Systems;
+use crate::service::Service::{Ec2, Systems};
 use model::Secret;
 use serde_json::{Value, json};
 use stacks::account::{Called, Machine, ManagedHost, SessionRequest, SessionTarget, StartedSession};
@@ -83,7 +83,7 @@ pub(crate) async fn machines(client: &Client, tags: &[(String, String)]) -> Call
         let tags = tags.iter().map(|(key, value)| (format!("tag:{key}"), vec![value.as_str()]));
         Fields::new().filters(std::iter::once(states).chain(tags))
     };
-    let reservations = vpc::entries(client, "DescribeInstances", "reservationSet", fields).await?;
+    let reservations = client.entries(Ec2, "DescribeInstances", "reservationSet", fields).await?;
     let machines = reservations.iter().flat_map(|reservation| reservation.list("instancesSet"));
     Ok(machines
         .map(|one| Machine {

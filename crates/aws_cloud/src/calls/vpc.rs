@@ -4,34 +4,12 @@ use super::{absent, code_is};
 use crate::client::Client;
 use crate::request::Fields;
 use crate::service::Service::Ec2;
-use crate::xml::Element;
 use stacks::account::{CallError, CallErrorKind, Called};
-
-/// All entries of a list, page by page.
-pub(crate) async fn entries(
-    client: &Client,
-    action: &'static str,
-    list: &str,
-    fields: impl Fn() -> Fields,
-) -> Called<Vec<Element>> {
-    let mut found = Vec::new();
-    let mut page: Option<String> = None;
-    loop {
-        let mut answer = client.query(Ec2, action, fields().maybe("NextToken", page.as_deref())).await?;
-        page = answer.value("nextToken");
-        if let Some(list) = answer.children.iter_mut().find(|child| child.name == list) {
-            found.append(&mut list.children);
-        }
-        if page.is_none() {
-            return Ok(found);
-        }
-    }
-}
 
 pub(crate) async fn interfaces(client: &Client, subnet_or_group: &str) -> Called<Vec<String>> {
     let filter = if subnet_or_group.starts_with("sg-") { "group-id" } else { "subnet-id" };
     let fields = || Fields::new().filter(filter, [subnet_or_group]);
-    let found = entries(client, "DescribeNetworkInterfaces", "networkInterfaceSet", fields).await?;
+    let found = client.entries(Ec2, "DescribeNetworkInterfaces", "networkInterfaceSet", fields).await?;
     Ok(found.iter().filter_map(|interface| interface.value("networkInterfaceId")).collect())
 }
 
@@ -42,12 +20,12 @@ pub(crate) async fn delete_interface(client: &Client, id: &str) -> Called<()> {
 
 pub(crate) async fn count(client: &Client, resource_type: &str) -> Called<usize> {
     let found = match resource_type {
-        "AWS::EC2::VPC" => entries(client, "DescribeVpcs", "vpcSet", Fields::new).await?,
-        "AWS::EC2::EIP" => entries(client, "DescribeAddresses", "addressesSet", Fields::new).await?,
+        "AWS::EC2::VPC" => client.entries(Ec2, "DescribeVpcs", "vpcSet", Fields::new).await?,
+        "AWS::EC2::EIP" => client.entries(Ec2, "DescribeAddresses", "addressesSet", Fields::new).await?,
         // Gateways that are gone stay visible for an hour and count no more.
         "AWS::EC2::NatGateway" => {
             let fields = || Fields::new().filter("state", ["pending", "available", "deleting"]);
-            entries(client, "DescribeNatGateways", "natGatewaySet", fields).await?
+            client.entries(Ec2, "DescribeNatGateways", "natGatewaySet", fields).await?
         }
         other => {
             return Err(CallError {
@@ -74,7 +52,7 @@ pub(crate) async fn existing(client: &Client, ids: &[String]) -> Called<Vec<Stri
             continue;
         }
         // A filter, unlike a list of ids, does not fail at the first that is not there.
-        let there = entries(client, action, list, || Fields::new().filter(filter, &asked)).await?;
+        let there = client.entries(Ec2, action, list, || Fields::new().filter(filter, &asked)).await?;
         found.extend(there.iter().filter_map(|entry| entry.value(name)));
     }
     Ok(found)
