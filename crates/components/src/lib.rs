@@ -1,6 +1,9 @@
 //! One folder per component kind. Pure: a component turns what was said into what makes sense,
 //! and that into nodes of a process graph and probes. Components meet only through exports.
 
+#[macro_use]
+mod finding_code;
+
 mod allow_list;
 pub mod aws_context;
 mod aws_host;

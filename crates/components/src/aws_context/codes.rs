@@ -5,17 +5,6 @@ use model::FindingCode;
 /// What cannot be lowered.
 pub const CODES: &[&FindingCode] = &[&AWS002, &AWS003, &AWS004, &AWS005, &AWS006, &AWS007, &AWS008, &AWS009];
 
-macro_rules! code {
-    ($name:ident, $title:literal, $explanation:literal) => {
-        pub(crate) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: model::Severity::Error,
-        };
-    };
-}
-
 code!(
     AWS002,
     "a service needs what its network does not let it reach",

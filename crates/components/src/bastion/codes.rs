@@ -1,20 +1,9 @@
 //! What can be wrong with a bastion.
 
-use model::{FindingCode, Severity};
+use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] =
     &[&BAS001, &BAS002, &BAS003, &BAS004, &BAS005, &BAS006, &BAS007, &BAS008, &BAS009];
-
-macro_rules! code {
-    ($name:ident, $severity:ident, $title:literal, $explanation:literal) => {
-        pub(super) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: Severity::$severity,
-        };
-    };
-}
 
 code!(
     BAS001,

@@ -1,20 +1,9 @@
 //! What can be wrong with a database.
 
-use model::{FindingCode, Severity};
+use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] =
     &[&DBS001, &DBS002, &DBS003, &DBS004, &DBS005, &DBS006, &DBS007, &DBS008, &DBS009, &DBS010];
-
-macro_rules! code {
-    ($name:ident, $severity:ident, $title:literal, $explanation:literal) => {
-        pub(super) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: Severity::$severity,
-        };
-    };
-}
 
 code!(
     DBS001,

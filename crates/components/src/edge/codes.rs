@@ -1,20 +1,9 @@
 //! What can be wrong with an edge.
 
-use model::{FindingCode, Severity};
+use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] =
     &[&EDG001, &EDG002, &EDG003, &EDG004, &EDG005, &EDG006, &EDG007, &EDG008, &EDG009, &EDG010];
-
-macro_rules! code {
-    ($name:ident, $severity:ident, $title:literal, $explanation:literal) => {
-        pub(super) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: Severity::$severity,
-        };
-    };
-}
 
 code!(
     EDG001,

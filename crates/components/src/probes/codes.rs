@@ -1,20 +1,9 @@
 //! What can be wrong with a probe.
 
-use model::{FindingCode, Severity};
+use model::FindingCode;
 
 /// The codes of findings about probes, sorted.
 pub const ALL: &[&FindingCode] = &[&PRB001, &PRB002, &PRB003, &PRB004, &PRB005];
-
-macro_rules! code {
-    ($name:ident, $title:literal, $explanation:literal) => {
-        pub(super) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: Severity::Error,
-        };
-    };
-}
 
 code!(
     PRB001,

@@ -1,19 +1,8 @@
 //! What can be wrong with a secret.
 
-use model::{FindingCode, Severity};
+use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] = &[&SEC001, &SEC002, &SEC003, &SEC004, &SEC005, &SEC006, &SEC007, &SEC008];
-
-macro_rules! code {
-    ($name:ident, $title:literal, $explanation:literal) => {
-        pub(crate) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: Severity::Error,
-        };
-    };
-}
 
 code!(
     SEC001,

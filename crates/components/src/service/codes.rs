@@ -1,22 +1,11 @@
 //! What can be wrong with a service.
 
-use model::{FindingCode, Severity};
+use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] = &[
     &SVC001, &SVC002, &SVC003, &SVC004, &SVC005, &SVC006, &SVC007, &SVC008, &SVC009, &SVC010, &SVC011, &SVC012,
     &SVC013, &SVC014, &SVC015, &SVC016, &SVC017,
 ];
-
-macro_rules! code {
-    ($name:ident, $severity:ident, $title:literal, $explanation:literal) => {
-        pub(super) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: Severity::$severity,
-        };
-    };
-}
 
 code!(
     SVC001,

@@ -1,19 +1,8 @@
 //! What can be wrong with a tunnel.
 
-use model::{FindingCode, Severity};
+use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] = &[&TUN001, &TUN002, &TUN003, &TUN004, &TUN005, &TUN006, &TUN007, &TUN008];
-
-macro_rules! code {
-    ($name:ident, $severity:ident, $title:literal, $explanation:literal) => {
-        pub(super) const $name: FindingCode = FindingCode {
-            code: stringify!($name),
-            title: $title,
-            explanation: $explanation,
-            severity: Severity::$severity,
-        };
-    };
-}
 
 code!(
     TUN001,
