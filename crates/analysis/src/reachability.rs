@@ -8,6 +8,7 @@ mod between;
 pub mod bounded;
 pub mod chains;
 mod classes;
+pub mod ends;
 mod explain;
 pub mod guarantee;
 pub mod hints;

@@ -2,7 +2,7 @@
 //! the two ends name each other.
 
 use super::bounded::Tri;
-use super::judge::Destination;
+use super::ends::Destination;
 use super::picture::{Component, Filter, Picture};
 use super::road::Atlas;
 use std::collections::{BTreeSet, HashMap};

@@ -1,8 +1,9 @@
 //! Explicit guarantees: who reaches what, asked of the picture itself, for all packets.
 
 use super::chains::{Chain, Network};
+use super::ends::{Destination, Source};
 use super::intervals::SetAlgebra as _;
-use super::judge::{Destination, Judge, Source};
+use super::judge::Judge;
 use super::packets::AddressSet;
 use super::question::{destinations, every_source, is_same, is_senseless, sources};
 use super::report::ProofReport;

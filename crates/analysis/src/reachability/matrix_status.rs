@@ -1,7 +1,8 @@
 //! Statuses without reasons, each kind of pair asked once: the fast way for large matrices.
 
 use super::bounded::Tri;
-use super::judge::{Destination, Judge, Ports, Profile, Source};
+use super::ends::{Destination, Source};
+use super::judge::{Judge, Ports, Profile};
 use super::packets::{Family, TCP};
 use super::picture::{Component, Filter, Interface};
 use super::verdict::{Status, every_status, status};

@@ -1,6 +1,6 @@
 //! Names in questions, rows and columns, and what they stand for.
 
-use super::judge::{Destination, Source};
+use super::ends::{Destination, Source};
 use super::packets::{Family, ProtocolName, TCP, UDP, describe_ports};
 use super::picture::Picture;
 use super::report::Column;

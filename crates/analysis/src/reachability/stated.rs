@@ -1,9 +1,10 @@
 //! The implicit guarantee: exactly the stated edges are open, for all packets, and nothing else.
 
 use super::bounded::Tri;
+use super::ends::{Destination, Source};
 use super::guarantee::{GuaranteeReport, Outcome};
 use super::intervals::SetAlgebra as _;
-use super::judge::{Destination, Judge, Source};
+use super::judge::Judge;
 use super::packets::{AddressSet, Family, ProtocolName, TCP, UDP, describe_ports};
 use super::picture::{Interface, Target};
 use super::question::{destinations, sources};

@@ -2,7 +2,8 @@
 
 use crate::walker::{Block, End, Found, Host, Kind, Packet, Target, World};
 use crate::worlds::{Gaps, world};
-use analysis::reachability::judge::{Destination, Judge, Source};
+use analysis::reachability::ends::{Destination, Source};
+use analysis::reachability::judge::Judge;
 use analysis::reachability::packets::Family;
 use analysis::reachability::picture::{Picture, draw};
 use analysis::reachability::road::Atlas;
