@@ -4,6 +4,14 @@
 //! in it names an application or a component kind; a service, a database, a tunnel are all made
 //! of these nodes.
 
+mod edge;
+mod program;
+mod secret;
+
+pub use edge::{BackendHealth, EdgeLimits, EdgeSpec, Route, TlsVersion};
+pub use program::{ProgramSpec, Readiness, ReadinessCheck, RestartPolicy, StopSignal};
+pub use secret::{KeyEncoding, SecretRecipe, SecretSource, SecretSpec};
+
 use crate::database::{DatabaseContent, Engine};
 use crate::private_access::{SshServerSpec, TunnelSpec, TunnelWay};
 use crate::probe::Probe;
@@ -201,73 +209,6 @@ impl ProcessGraph {
     }
 }
 
-/// How a secret comes to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "from", rename_all = "snake_case")]
-pub enum SecretSpec {
-    /// Made here by a random generator; counts up `generation` to make a new one.
-    Generated {
-        /// What to make.
-        recipe: SecretRecipe,
-        /// Raise it to rotate.
-        generation: u32,
-    },
-    /// Given by the user; the value is read when the step runs.
-    Given {
-        /// From where.
-        source: SecretSource,
-    },
-}
-
-/// What a generated secret looks like.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum SecretRecipe {
-    /// Characters drawn evenly from an alphabet.
-    Password {
-        /// How many characters.
-        length: u16,
-        /// The characters to draw from.
-        alphabet: String,
-    },
-    /// Random bytes in an encoding.
-    Key {
-        /// How many bytes.
-        bytes: u16,
-        /// How they are written.
-        encoding: KeyEncoding,
-    },
-    /// An ed25519 key pair: PKCS#8 PEM, public half in OpenSSH form.
-    Ed25519,
-    /// An RSA key pair of 2048, 3072 or 4096 bits: PKCS#8 PEM, public half in SPKI PEM.
-    Rsa {
-        /// The modulus' length.
-        bits: u16,
-    },
-}
-
-/// How random bytes are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyEncoding {
-    /// Lower-case hexadecimal.
-    Hex,
-    /// Base64 with padding.
-    Base64,
-    /// URL-safe base64 without padding.
-    Base64Url,
-}
-
-/// From where a given secret is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretSource {
-    /// An environment variable of the command.
-    Environment(String),
-    /// A file, relative to the manifest's folder; a last line feed is dropped.
-    File(String),
-}
-
 /// A Python environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PythonEnvironmentSpec {
@@ -339,94 +280,6 @@ pub struct DatabaseContentSpec {
 /// The name of the administrator of a local database server.
 pub const DATABASE_ADMINISTRATOR: &str = "landfall_admin";
 
-/// A program that is kept running.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProgramSpec {
-    /// The program and its arguments. Never holds a secret.
-    pub command: Vec<Text>,
-    /// Variables on top of a small clean environment (`PATH`, `HOME`, `LANG`, `TZ`).
-    pub environment: IndexMap<String, Text>,
-    /// Where it runs: the absolute path of a folder; the component's data folder when absent.
-    pub working_directory: Option<Text>,
-    /// The ports on which it listens.
-    pub ports: Vec<PortId>,
-    /// How one knows that it can be used.
-    pub readiness: Readiness,
-    /// When it is started again.
-    pub restart: RestartPolicy,
-    /// Resident memory in bytes above which it is restarted; counted over its process group.
-    pub memory_limit: Option<u64>,
-    /// Seconds between the polite and the final signal.
-    pub stop_grace_seconds: u32,
-    /// Whether it refuses to run as the superuser, as PostgreSQL does: it then runs under a number of its own.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub refuses_superuser: bool,
-    /// How it is asked to stop.
-    #[serde(default, skip_serializing_if = "StopSignal::is_terminate")]
-    pub stop_signal: StopSignal,
-}
-
-/// How a program is asked to stop.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopSignal {
-    /// SIGTERM to the whole process group.
-    #[default]
-    Terminate,
-    /// SIGINT to the first process alone, which ends the others itself: PostgreSQL's fast shutdown. At SIGTERM it would wait
-    /// until every client has left.
-    Interrupt,
-}
-
-impl StopSignal {
-    fn is_terminate(&self) -> bool {
-        *self == Self::Terminate
-    }
-}
-
-/// How one knows that a program can be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Readiness {
-    /// What to ask.
-    pub check: ReadinessCheck,
-    /// Seconds after which it counts as failed.
-    pub timeout_seconds: u32,
-}
-
-/// What to ask a program that starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "snake_case")]
-pub enum ReadinessCheck {
-    /// It is still running after a second.
-    Running,
-    /// The port accepts a connection.
-    Port {
-        /// Which.
-        port: PortId,
-    },
-    /// An HTTP request is answered with one of the statuses.
-    Http {
-        /// Which port.
-        port: PortId,
-        /// The path.
-        path: String,
-        /// The statuses that count.
-        statuses: Vec<u16>,
-    },
-}
-
-/// When a program that ended is started again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RestartPolicy {
-    /// Always, with growing pauses.
-    Always,
-    /// Only when it ended with an error.
-    OnFailure,
-    /// Never.
-    Never,
-}
-
 /// A port that is allocated when the plan is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortRequest {
@@ -448,73 +301,6 @@ pub enum PortWish {
     Preferably(u16),
     /// Any free one.
     Any,
-}
-
-/// A TLS edge: what listens, for whom it answers, where requests go.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EdgeSpec {
-    /// The names on the certificate; the first is the address shown to people.
-    pub domains: Vec<String>,
-    /// The HTTPS listener.
-    pub https: PortId,
-    /// The plain HTTP listener that only redirects, where there is one.
-    pub redirect: Option<PortId>,
-    /// Longest prefix first.
-    pub routes: Vec<Route>,
-    /// The lowest TLS version offered.
-    pub minimum_tls: TlsVersion,
-    /// Client addresses that may connect, as CIDR blocks; empty means every local one.
-    pub allow: Vec<String>,
-    /// Sizes and times.
-    pub limits: EdgeLimits,
-}
-
-/// Requests whose path starts with a prefix go to one of the backends.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Route {
-    /// The path prefix, starting with `/`.
-    pub prefix: String,
-    /// Ports of programs of this deployment.
-    pub backends: Vec<PortId>,
-    /// How a backend shows that it can be used; unhealthy ones get no requests.
-    pub health: Option<BackendHealth>,
-    /// Whether a client stays with its backend, by cookie.
-    pub sticky: bool,
-}
-
-/// How a backend shows that it can be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackendHealth {
-    /// The path to ask for.
-    pub path: String,
-    /// The statuses that count as healthy.
-    pub statuses: Vec<u16>,
-    /// Seconds between two questions.
-    pub interval_seconds: u32,
-}
-
-/// TLS versions that are offered at all; older ones never are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum TlsVersion {
-    /// RFC 5246.
-    #[serde(rename = "1.2")]
-    V1_2,
-    /// RFC 8446.
-    #[serde(rename = "1.3")]
-    V1_3,
-}
-
-/// Sizes and times of an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EdgeLimits {
-    /// The largest request body in bytes; more is answered with 413.
-    pub request_body_bytes: u64,
-    /// Milliseconds for a client to send a request's header (and to finish its TLS handshake).
-    pub header_timeout_ms: u64,
-    /// Milliseconds without any byte after which a connection is closed; also how long a backend may think.
-    pub idle_timeout_ms: u64,
-    /// Milliseconds that requests in flight get when the edge stops.
-    pub drain_ms: u64,
 }
 
 /// Something that people want to know about a running deployment.

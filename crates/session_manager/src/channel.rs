@@ -1,22 +1,25 @@
 //! The channel: one task that carries messages between the connections and the host, over as many websockets as it takes.
 
+mod path;
+mod receiving;
+
+use self::path::Path;
 use crate::calls::{Opening, SessionCalls};
 use crate::error::End;
-use crate::handshake::{self, Handshake};
+use crate::handshake::Handshake;
 use crate::incoming::Incoming;
 use crate::message::{Kind, Message, random_uuid, uuid_text};
 use crate::options::Options;
 use crate::outgoing::Outgoing;
 use crate::pace::Pace;
-use crate::payload::{self, Acknowledge, ChannelClosed, OpenChannel};
+use crate::payload::{self, OpenChannel};
 use crate::status::{State, Status};
-use crate::streams::{Sharing, Streams};
+use crate::streams::Streams;
 use crate::version::CLIENT;
 use crate::websocket::{self, Socket};
 use bytes::Bytes;
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
 use model::FaultKind;
-use serde_json::Value;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -38,8 +41,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long the end of a session may take to be told.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// A websocket without a word, although something is on its way, is dead after this.
-const DEAF: Duration = Duration::from_secs(15);
 
 /// Two looks at what is due are at least so far apart.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -58,46 +59,6 @@ enum Happened {
     Received(Option<Result<Frame, Failed>>),
     Ready(Result<(), Failed>),
     Flushed(Result<(), Failed>),
-}
-
-/// What is heard on a websocket.
-struct Path {
-    begun: Instant,
-    heard: Instant,
-    /// When a sign of life was asked for, and none came since.
-    asked: Option<Instant>,
-}
-
-impl Path {
-    fn new(now: Instant) -> Self {
-        Self { begun: now, heard: now, asked: None }
-    }
-
-    fn heard(&mut self, now: Instant) {
-        self.heard = now;
-        self.asked = None;
-    }
-
-    /// Whether to ask for a sign of life now.
-    fn ask(&mut self, now: Instant, after: Duration) -> bool {
-        let is_due = self.asked.is_none() && now >= self.heard + after;
-        if is_due {
-            self.asked = Some(now);
-        }
-        is_due
-    }
-
-    /// When the path is to be held for dead, unless something is heard.
-    fn dead_at(&self, unacknowledged_since: Option<Instant>) -> Instant {
-        let asked = self.asked.map(|asked| asked + DEAF);
-        let sent = unacknowledged_since.map(|since| since.max(self.heard) + DEAF);
-        asked.into_iter().chain(sent).min().unwrap_or(self.heard + 24 * 3600 * DEAF)
-    }
-
-    fn next(&self, ping: Duration, unacknowledged_since: Option<Instant>) -> Instant {
-        let dead = self.dead_at(unacknowledged_since);
-        if self.asked.is_some() { dead } else { dead.min(self.heard + ping) }
-    }
 }
 
 /// The task of a session.
@@ -409,125 +370,6 @@ impl Channel {
         let bytes = message.encoded();
         self.outgoing.sent(bytes.clone(), now);
         self.queue.push_back(Frame::Binary(bytes));
-    }
-
-    fn received(&mut self, frame: Option<Result<Frame, Failed>>, now: Instant) -> Option<Left> {
-        match frame {
-            Some(Ok(Frame::Binary(bytes))) => self.message(&bytes, now).err().map(Left::Over),
-            Some(Ok(Frame::Text(text))) => self.message(&Bytes::from(text), now).err().map(Left::Over),
-            Some(Ok(Frame::Close(close))) => {
-                let why =
-                    close.map(|close| format!("it closed the channel ({}) {}", u16::from(close.code), close.reason));
-                let why = why.unwrap_or_else(|| "it closed the channel".to_owned()).trim().to_owned();
-                // Before the agent has begun, a channel that is closed is one that was refused.
-                Some(if self.is_open { Left::Broken(why) } else { Left::Over(End::Refused(why)) })
-            }
-            Some(Ok(_)) => None,
-            Some(Err(error)) => Some(Left::Broken(error.to_string())),
-            None => Some(Left::Broken("the channel ended".to_owned())),
-        }
-    }
-
-    fn message(&mut self, bytes: &Bytes, now: Instant) -> Result<(), End> {
-        // What is damaged is not acknowledged and comes again.
-        let Ok(message) = Message::decode(bytes) else { return Ok(()) };
-        match message.kind {
-            Kind::Output => self.output(message, now),
-            Kind::Acknowledge => {
-                if let Ok(acknowledge) = serde_json::from_slice::<Acknowledge>(&message.payload) {
-                    self.outgoing.acknowledged(acknowledge.sequence, now);
-                    self.is_paused = false;
-                }
-                Ok(())
-            }
-            Kind::ChannelClosed => {
-                let closed: ChannelClosed = serde_json::from_slice(&message.payload).unwrap_or_default();
-                Err(if self.farewell.is_some() { End::Closed } else { End::Terminated(closed.output) })
-            }
-            Kind::Pause => {
-                self.is_paused = true;
-                Ok(())
-            }
-            Kind::Start => {
-                // What was on its way to somebody who did not listen may be lost.
-                if std::mem::take(&mut self.is_paused) {
-                    self.outgoing.path_is_new(now);
-                }
-                Ok(())
-            }
-            Kind::Input | Kind::Other(_) => Ok(()),
-        }
-    }
-
-    fn output(&mut self, message: Message, now: Instant) -> Result<(), End> {
-        self.is_paused = false;
-        let acknowledge = Acknowledge {
-            kind: "output_stream_data".to_owned(),
-            id: message.id_text(),
-            sequence: message.sequence,
-            is_sequential: true,
-        };
-        let taken = self.incoming.take(message.sequence, (message.payload_type, message.payload));
-        if taken.is_acknowledged
-            && let Ok(payload) = serde_json::to_vec(&acknowledge)
-        {
-            let message = Message {
-                kind: Kind::Acknowledge,
-                created: milliseconds(),
-                sequence: 0,
-                flags: 3,
-                id: random_uuid(),
-                payload_type: 0,
-                payload: payload.into(),
-            };
-            self.queue.push_back(Frame::Binary(message.encoded()));
-        }
-        taken.ready.into_iter().try_for_each(|(kind, bytes)| self.payload(kind, bytes, now))
-    }
-
-    fn payload(&mut self, payload_type: u32, bytes: Bytes, now: Instant) -> Result<(), End> {
-        match payload_type {
-            payload::HANDSHAKE_REQUEST => {
-                let handshake = handshake::answer(&bytes)?;
-                self.send(payload::HANDSHAKE_RESPONSE, handshake.response.clone(), now);
-                if let Some(end) = &handshake.refused {
-                    // The agent is told; what it makes of it does not matter any more.
-                    return Err(end.clone());
-                }
-                self.handshake = Some(handshake);
-                Ok(())
-            }
-            payload::HANDSHAKE_COMPLETE => {
-                let Some(handshake) = &self.handshake else {
-                    return Err(End::Protocol("it completes a handshake that it did not begin".to_owned()));
-                };
-                let notice = serde_json::from_slice::<Value>(&bytes).ok();
-                let notice = notice.as_ref().and_then(|it| it.get("CustomerMessage")?.as_str()).map(str::trim);
-                let is_multiplexed = handshake.sharing == Sharing::Multiplexed;
-                self.streams.begin(handshake.sharing, &handshake.agent);
-                self.life =
-                    (is_multiplexed && !handshake.version.keeps_silent()).then_some(now + self.options.sign_of_life);
-                self.is_open = true;
-                self.status.send_modify(|status| {
-                    status.agent.clone_from(&handshake.agent);
-                    status.is_multiplexed = is_multiplexed;
-                    status.notice = notice.filter(|it| !it.is_empty()).map(str::to_owned);
-                });
-                self.tell(State::Open);
-                Ok(())
-            }
-            payload::OUTPUT if self.is_open => {
-                self.streams.arrived(bytes, now).map_err(|error| End::Protocol(error.to_string()))
-            }
-            payload::OUTPUT => Err(End::Protocol("it sends before its handshake is complete".to_owned())),
-            payload::FLAG => {
-                if payload::flag_number(&bytes) == Some(payload::FLAG_NOT_CONNECTED) {
-                    self.streams.not_connected();
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Tells the agent that the session ends.
