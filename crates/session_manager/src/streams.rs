@@ -3,14 +3,19 @@
 //! Programs put bytes in and take bytes out; the channel takes what is to be sent, in turns, and puts in what came. Everything is behind
 //! one lock, which is held for moments only.
 
+mod line;
+mod shared;
+
+use self::line::{Line, Program};
+use self::shared::Shared;
 use crate::error::End;
-use crate::frame::{BadFrame, Command, Event, FIRST_CONNECTION, Frames, HEADER, header};
+use crate::frame::{BadFrame, Event, FIRST_CONNECTION, Frames};
 use crate::payload;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::ReadBuf;
 use tokio::sync::Notify;
@@ -25,77 +30,6 @@ pub(crate) enum Sharing {
     Multiplexed,
     /// Not at all.
     Single,
-}
-
-/// What the program still does with its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Program {
-    Uses,
-    /// It writes no more; it still reads.
-    Listens,
-    Left,
-}
-
-#[derive(Debug)]
-struct Line {
-    arrived: VecDeque<Bytes>,
-    /// The host sends no more.
-    is_ended: bool,
-    /// The host could not connect.
-    is_refused: bool,
-    has_heard: bool,
-    heard: Instant,
-    reader: Option<Waker>,
-    to_send: BytesMut,
-    writer: Option<Waker>,
-    program: Program,
-    /// Whether the host's side is to be closed as soon as everything is sent.
-    is_ending: bool,
-    open_sent: bool,
-    end_sent: bool,
-    is_in_turn: bool,
-}
-
-impl Line {
-    fn new(now: Instant) -> Self {
-        Self {
-            arrived: VecDeque::new(),
-            is_ended: false,
-            is_refused: false,
-            has_heard: false,
-            heard: now,
-            reader: None,
-            to_send: BytesMut::new(),
-            writer: None,
-            program: Program::Uses,
-            is_ending: false,
-            open_sent: false,
-            end_sent: false,
-            is_in_turn: false,
-        }
-    }
-
-    fn has_work(&self) -> bool {
-        !self.open_sent || !self.to_send.is_empty() || (self.is_ending && !self.end_sent)
-    }
-
-    fn wake(&mut self) {
-        self.reader.take().into_iter().chain(self.writer.take()).for_each(Waker::wake);
-    }
-}
-
-#[derive(Debug)]
-struct Shared {
-    sharing: Option<Sharing>,
-    agent: String,
-    lines: BTreeMap<u32, Line>,
-    turn: VecDeque<u32>,
-    next: u32,
-    frames: Frames,
-    unread: usize,
-    not_connected: usize,
-    over: Option<Arc<End>>,
-    counts: Counts,
 }
 
 /// What is counted.
@@ -365,115 +299,5 @@ impl Streams {
         shared.unread -= unread;
         shared.end_here(id);
         self.work.notify_one();
-    }
-}
-
-impl Shared {
-    /// The connection has something to send.
-    fn queue(&mut self, id: u32) {
-        if let Some(line) = self.lines.get_mut(&id)
-            && line.has_work()
-            && !line.is_in_turn
-        {
-            line.is_in_turn = true;
-            self.turn.push_back(id);
-        }
-    }
-
-    /// Our side ends the connection, after everything that was written.
-    fn end_here(&mut self, id: u32) {
-        if let Some(line) = self.lines.get_mut(&id) {
-            line.is_ending = true;
-            self.queue(id);
-            self.forget(id);
-        }
-    }
-
-    /// Drops a connection with which both sides are done.
-    fn forget(&mut self, id: u32) {
-        if self.lines.get(&id).is_some_and(|line| line.end_sent && line.program == Program::Left) {
-            self.lines.remove(&id);
-        }
-    }
-
-    fn data(&mut self, id: u32, bytes: Bytes, now: Instant) {
-        let Some(line) = self.lines.get_mut(&id) else { return };
-        if bytes.is_empty() || line.is_ended || line.program == Program::Left {
-            return;
-        }
-        self.counts.received += bytes.len() as u64;
-        self.unread += bytes.len();
-        line.has_heard = true;
-        line.heard = now;
-        line.arrived.push_back(bytes);
-        if let Some(reader) = line.reader.take() {
-            reader.wake();
-        }
-    }
-
-    /// The host's side ended: its agent forgets the connection, in both directions.
-    fn end(&mut self, id: u32) {
-        let Some(line) = self.lines.get_mut(&id) else { return };
-        line.is_ended = true;
-        if self.not_connected > 0 && !line.has_heard {
-            self.not_connected -= 1;
-            line.is_refused = true;
-        }
-        line.to_send.clear();
-        line.wake();
-        self.end_here(id);
-    }
-
-    fn frames_to_send(&mut self, most: usize) -> Option<Bytes> {
-        let mut out = BytesMut::new();
-        while most.saturating_sub(out.len()) > HEADER {
-            let Some(id) = self.turn.pop_front() else { break };
-            let Some(line) = self.lines.get_mut(&id) else { continue };
-            line.is_in_turn = false;
-            if !line.open_sent {
-                out.extend_from_slice(&header(Command::Open, id));
-                line.open_sent = true;
-            }
-            let room = most.saturating_sub(out.len() + HEADER).min(usize::from(u16::MAX));
-            let now = line.to_send.len().min(room);
-            if now > 0 {
-                let length = u16::try_from(now).unwrap_or(u16::MAX);
-                out.extend_from_slice(&header(Command::Data(length), id));
-                out.extend_from_slice(&line.to_send.split_to(now));
-                self.counts.sent += now as u64;
-                if let Some(writer) = line.writer.take() {
-                    writer.wake();
-                }
-            }
-            if line.to_send.is_empty() && line.is_ending && !line.end_sent && most.saturating_sub(out.len()) >= HEADER {
-                out.extend_from_slice(&header(Command::End, id));
-                line.end_sent = true;
-            }
-            self.queue(id);
-            self.forget(id);
-        }
-        (!out.is_empty()).then(|| out.freeze())
-    }
-
-    fn bytes_to_send(&mut self, most: usize) -> Option<(u32, Bytes)> {
-        self.turn.clear();
-        let line = self.lines.get_mut(&FIRST_CONNECTION)?;
-        line.is_in_turn = false;
-        if line.to_send.is_empty() {
-            if !line.is_ending || line.end_sent {
-                return None;
-            }
-            line.end_sent = true;
-            self.forget(FIRST_CONNECTION);
-            return Some((payload::FLAG, payload::flag(payload::FLAG_DISCONNECT)));
-        }
-        let now = line.to_send.len().min(most);
-        let bytes = line.to_send.split_to(now).freeze();
-        self.counts.sent += now as u64;
-        if let Some(writer) = line.writer.take() {
-            writer.wake();
-        }
-        self.queue(FIRST_CONNECTION);
-        Some((payload::OUTPUT, bytes))
     }
 }

@@ -3,6 +3,9 @@
 //! It does what `aws/amazon-ssm-agent` does (`agent/session/datachannel`, `agent/session/plugins/port`), also where that is odd: it closes
 //! both directions of a connection when one ends, does not acknowledge what it cannot use yet, and repeats only the oldest message.
 
+mod tasks;
+
+use self::tasks::{copy, pump, repeat};
 use super::wire::{self, FromClient};
 use super::{Behaviour, Gateway};
 use serde_json::{Value, json};
@@ -10,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::time::Instant;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{Notify, mpsc};
@@ -465,68 +468,6 @@ impl Host {
         if let Some(to) = to {
             let _ = to.send(data).await;
         }
-    }
-}
-
-/// Reads until the end, or until the connection is closed from the other side.
-async fn copy<F: Future<Output = bool>>(
-    (mut from, closed): (OwnedReadHalf, Arc<Notify>),
-    mut to: impl FnMut(Vec<u8>) -> F,
-) {
-    let mut buffer = vec![0; 32_768];
-    loop {
-        tokio::select! {
-            biased;
-            () = closed.notified() => return,
-            read = from.read(&mut buffer) => match read {
-                Ok(length) if length > 0 => {
-                    if !to(buffer[..length].to_vec()).await {
-                        return;
-                    }
-                }
-                _ => return,
-            }
-        }
-    }
-}
-
-/// Cuts the stream of frames into messages, wherever that falls.
-async fn pump(host: std::sync::Weak<Host>, mut frames: mpsc::Receiver<Vec<u8>>) {
-    let mut buffer = Vec::new();
-    while let Some(frame) = frames.recv().await {
-        let Some(host) = host.upgrade() else { return };
-        buffer.extend(frame);
-        while !buffer.is_empty() {
-            // The real one sends on whatever happens; here nothing more is sent than can be kept.
-            while host.state().unacknowledged.len() >= 500 {
-                let changed = host.changed.notified();
-                let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
-            }
-            let rest = buffer.split_off(buffer.len().min(host.behaviour.payload));
-            let piece = std::mem::replace(&mut buffer, rest);
-            host.send(1, &piece).await;
-        }
-    }
-}
-
-/// Sends the oldest message again that nobody acknowledged.
-async fn repeat(host: std::sync::Weak<Host>) {
-    loop {
-        let Some(host) = host.upgrade() else { return };
-        let pause = Duration::from_millis(host.behaviour.repeats_after);
-        let due = {
-            let mut state = host.state();
-            let oldest = state.unacknowledged.values_mut().next().filter(|(_, at)| at.elapsed() > pause);
-            oldest.map(|(bytes, at)| {
-                *at = Instant::now();
-                bytes.clone()
-            })
-        };
-        if let Some(bytes) = due {
-            host.write(bytes).await;
-        }
-        drop(host);
-        tokio::time::sleep(pause / 4).await;
     }
 }
 
