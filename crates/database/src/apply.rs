@@ -117,9 +117,7 @@ impl Work<'_> {
                         quote::text(Engine::Postgres, &Scram::new(secret.expose(), verifier::random()).to_string())
                     }
                     Form::Native => quote::text(Engine::Mysql, &Native::new(secret.expose()).to_string()),
-                    Form::CachingSha2 => {
-                        format!("0x{}", verifier::hex(&CachingSha2::new(secret.expose(), verifier::random()).bytes()))
-                    }
+                    Form::CachingSha2 => CachingSha2::new(secret.expose(), verifier::random()).literal(),
                 };
                 self.run(&Place::Home, &format!("{before}{verifier}{after}")).await?;
                 if host.is_none() {

@@ -22,7 +22,7 @@ pub fn certificate_file(folders: &UserFolders) -> PathBuf {
     certificate_in(&folders.authority())
 }
 
-fn certificate_in(folder: &Path) -> PathBuf {
+pub(crate) fn certificate_in(folder: &Path) -> PathBuf {
     folder.join("authority.pem")
 }
 

@@ -45,10 +45,16 @@ impl CachingSha2 {
         *self == Self::with(password, self.salt)
     }
 
-    /// All bytes, as `CREATE USER ... AS 0x...` takes them.
+    /// All bytes, as they are stored.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         [PREFIX, &self.salt, self.hash.as_bytes()].concat()
+    }
+
+    /// As `CREATE USER ... AS` takes it: `0x...`, which needs no quotes whatever the salt.
+    #[must_use]
+    pub fn literal(&self) -> String {
+        format!("0x{}", super::hex(&self.bytes()))
     }
 }
 

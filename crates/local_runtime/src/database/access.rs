@@ -1,5 +1,6 @@
 //! How the administrator gets to a server of this machine: by its socket, which is the deployment's alone.
 
+use crate::authority;
 use crate::database::record::Record;
 use crate::target::LocalTarget;
 use database::{Access, Address, Connection, Error, Tls};
@@ -16,15 +17,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a server that was started may take until it lets the administrator in: after a crash it first reads what it had written.
 const START_PATIENCE: Duration = Duration::from_secs(120);
 
-/// The administrator's access by a socket.
-pub(crate) fn administrator_access(engine: Engine, socket: &Path, password: Secret) -> Access {
+/// The administrator's access by a socket; the authority is the one that signed the server's certificate.
+pub(crate) fn administrator_access(engine: Engine, socket: &Path, password: Secret, authority: &Path) -> Access {
+    let tls = match engine {
+        // It takes a password over TLS or not at all, on its socket too. Without the authority no handshake succeeds, which says so.
+        Engine::Mysql => Tls::VerifyFull { authority_pem: std::fs::read_to_string(authority).unwrap_or_default() },
+        Engine::Mariadb | Engine::Postgres => Tls::Off,
+    };
     Access {
         engine,
         address: Address::Socket(socket.to_owned()),
         user: DATABASE_ADMINISTRATOR.to_owned(),
         password,
         database: None,
-        tls: Tls::Off,
+        tls,
         timeout: PATIENCE,
     }
 }
@@ -36,7 +42,8 @@ pub(crate) fn administrator_access(engine: Engine, socket: &Path, password: Secr
 pub(crate) fn access_to(target: &LocalTarget, server: &NodeId, port: u16) -> Result<Access, Fault> {
     let record = Record::read(&target.home, server)?;
     let password = target.secrets().value(&record.administrator, SecretPart::Value)?;
-    Ok(administrator_access(record.programs.engine, &record.socket(port), password))
+    let authority = authority::certificate_file(&target.setup.folders);
+    Ok(administrator_access(record.programs.engine, &record.socket(port), password, &authority))
 }
 
 /// Waits until the server lets the administrator in.

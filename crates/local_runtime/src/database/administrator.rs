@@ -5,7 +5,7 @@ use crate::database::guise::Guise;
 use crate::database::programs::Programs;
 use crate::database::tool::Tool;
 use crate::secrets::random;
-use ::database::verifier::{Native, Scram};
+use ::database::verifier::{CachingSha2, Native, Scram};
 use model::database::Engine;
 use model::process_graph::DATABASE_ADMINISTRATOR;
 use model::{Fault, FaultKind, Secret};
@@ -69,14 +69,16 @@ async fn mysql(
     variables: &Variables,
 ) -> Result<(), Fault> {
     let account = format!("'{DATABASE_ADMINISTRATOR}'@'localhost'");
-    let escaped = password.expose().replace('\\', "\\\\").replace('\'', "\\'");
-    let statements = zeroize::Zeroizing::new(format!(
-        "CREATE USER IF NOT EXISTS {account} IDENTIFIED WITH caching_sha2_password BY '{escaped}';\n\
-         ALTER USER {account} IDENTIFIED WITH caching_sha2_password BY '{escaped}';\n\
+    let mut salt = [0; 20];
+    random(&mut salt);
+    let verifier = CachingSha2::new(password.expose(), salt).literal();
+    let statements = format!(
+        "CREATE USER IF NOT EXISTS {account} IDENTIFIED WITH caching_sha2_password AS {verifier};\n\
+         ALTER USER {account} IDENTIFIED WITH caching_sha2_password AS {verifier};\n\
          GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n\
          DROP USER IF EXISTS 'root'@'localhost';\n\
          SHUTDOWN;\n"
-    ));
+    );
     let file = data.with_file_name(".administrator.sql");
     crate::disk::write_atomically(&file, statements.as_bytes(), 0o600)?;
     let command = vec![
@@ -86,6 +88,8 @@ async fn mysql(
         "--skip-networking".to_owned(),
         "--mysqlx=OFF".to_owned(),
         "--skip-log-bin".to_owned(),
+        // The folder that a package built in need not be there, and nobody uses it.
+        "--secure-file-priv=NULL".to_owned(),
         format!("--socket={}", data.join("making.sock").display()),
         format!("--pid-file={}", data.join("making.pid").display()),
         format!("--init-file={}", file.display()),

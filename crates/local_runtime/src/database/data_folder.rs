@@ -5,7 +5,7 @@ use crate::processes::Process;
 use model::database::Engine;
 use model::{Fault, FaultKind};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of what a data folder is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +90,18 @@ pub(crate) fn user_of(folder: &Path) -> Option<i32> {
     Process::all().into_iter().filter(|process| !process.is_zombie() && works_there(process)).map(|it| it.pid).min()
 }
 
-/// Removes what a killed PostgreSQL left to keep others out. It looks at the number of the process in it alone, and refuses to start
-/// when another process has that number by now, which in a container happens soon.
-pub(crate) fn remove_stale_lock(folder: &Path) {
-    let lock = folder.join("postmaster.pid");
-    if lock.exists() && !is_in_use(folder) {
-        // When it cannot be removed the server says why it does not start.
-        let _ = fs::remove_file(lock);
+/// Removes what a killed server left to keep others out of its data folder and off its socket. Servers look at the number of the
+/// process in it alone, and refuse to start when another process has that number by now, which in a container happens soon.
+pub(crate) fn remove_stale_locks(folder: &Path, socket: Option<&Path>) {
+    let of_socket = socket.map(|socket| {
+        let mut name = socket.as_os_str().to_owned();
+        name.push(".lock");
+        PathBuf::from(name)
+    });
+    for lock in [folder.join("postmaster.pid")].into_iter().chain(of_socket) {
+        if lock.exists() && !is_in_use(folder) {
+            // When it cannot be removed the server says why it does not start.
+            let _ = fs::remove_file(lock);
+        }
     }
 }

@@ -122,6 +122,7 @@ impl Making<'_> {
             self.programs.server.display().to_string(),
             "--no-defaults".to_owned(),
             "--initialize-insecure".to_owned(),
+            "--secure-file-priv=NULL".to_owned(),
             format!("--datadir={}", fresh.display()),
         ];
         self.tool(command, "", rest).run(tell).await?;

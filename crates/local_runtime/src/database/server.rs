@@ -47,7 +47,7 @@ pub(crate) async fn ensure(target: &LocalTarget, job: Job<'_>, spec: &DatabaseSe
         guise.hand_over(&data)?;
         if before.as_ref().is_none_or(|before| before.password != fingerprint) {
             stop_user(target, &data).await?;
-            data_folder::remove_stale_lock(&data);
+            data_folder::remove_stale_locks(&data, None);
             tell("setting the administrator's password");
             administrator::set(&programs, &guise, &data, &password, variables).await?;
             done.push(

@@ -1,12 +1,12 @@
-//! Certificates of database servers that run: renewed in time, and taken by the server without an interruption.
+//! Database servers that run: whether they let anybody in, and their certificates, renewed in time and taken without an interruption.
 
-use crate::authority::Authority;
+use crate::authority::{self, Authority};
 use crate::certificate::Certificate;
 use crate::database::administrator_access;
 use crate::processes;
 use crate::supervisor::program::Program;
 use crate::supervisor::protocol::ServedDatabase;
-use database::Connection;
+use database::{Access, Connection, Error};
 use model::database::Engine;
 use model::{Fault, Secret};
 use nix::sys::signal::Signal;
@@ -31,9 +31,31 @@ fn issue(served: &ServedDatabase) -> Result<bool, Fault> {
 }
 
 async fn say(served: &ServedDatabase, statement: &str) -> database::Result<()> {
-    let password = Secret::new(std::fs::read_to_string(&served.password).unwrap_or_default());
-    let mut connection = Connection::open(&administrator_access(served.engine, &served.socket, password)).await?;
+    let mut connection = Connection::open(&administrator(served)).await?;
     database::query(&mut connection, statement).await?;
     connection.close().await;
     Ok(())
+}
+
+/// Whether a server decides about logins. A refusal is an answer too: somebody changed the administrator's password, and everybody
+/// else may be let in.
+///
+/// # Errors
+/// When it does not yet; in words.
+pub(crate) async fn lets_in(served: &ServedDatabase) -> Result<(), String> {
+    match Connection::open(&administrator(served)).await {
+        Ok(connection) => {
+            connection.close().await;
+            Ok(())
+        }
+        Err(error @ (Error::NotReachable { .. } | Error::Lost { .. } | Error::TimedOut { .. })) => {
+            Err(format!("it lets nobody in yet: {error}"))
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+fn administrator(served: &ServedDatabase) -> Access {
+    let password = Secret::new(std::fs::read_to_string(&served.password).unwrap_or_default());
+    administrator_access(served.engine, &served.socket, password, &authority::certificate_in(&served.authority))
 }

@@ -8,7 +8,6 @@ use crate::supervisor::log::{Log, Rotation};
 use crate::supervisor::protocol::{Phase, ProgramOrder, ProgramStatus};
 use crate::supervisor::readiness;
 use crate::supervisor::record::Record;
-use model::database::Engine;
 use model::process_graph::RestartPolicy;
 use model::{Fault, FaultKind};
 use std::os::unix::process::ExitStatusExt as _;
@@ -174,8 +173,8 @@ impl Keeper {
     /// From the start of the process until nothing of its group is left.
     async fn live(&self, proved: &mut bool) -> End {
         self.log().forget();
-        if let Some(served) = self.order.database.as_ref().filter(|served| served.engine == Engine::Postgres) {
-            database::remove_stale_lock(&served.data);
+        if let Some(served) = &self.order.database {
+            database::remove_stale_locks(&served.data, Some(&served.socket));
         }
         let mut child = match Child::spawn(&self.order, &self.home, &self.log) {
             Ok(child) => child,
@@ -199,7 +198,7 @@ impl Keeper {
                 *seen.lock().unwrap_or_else(PoisonError::into_inner) = what;
             };
             let patience = Duration::from_secs(self.order.ready_within_seconds.into());
-            let getting_ready = timeout(patience, readiness::wait(&self.order.readiness, group, told));
+            let getting_ready = timeout(patience, readiness::wait(&self.order, group, told));
             tokio::pin!(getting_ready);
             loop {
                 tokio::select! {

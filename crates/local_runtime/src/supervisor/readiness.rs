@@ -2,7 +2,8 @@
 
 use crate::listeners::Listeners;
 use crate::processes::Process;
-use crate::supervisor::protocol::ReadyWhen;
+use crate::supervisor::databases;
+use crate::supervisor::protocol::{ProgramOrder, ReadyWhen};
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
@@ -15,14 +16,14 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Waits until a program is ready; `seen` is told what the last question showed.
-pub(crate) async fn wait(when: &ReadyWhen, group: i32, mut seen: impl FnMut(String)) {
-    if matches!(when, ReadyWhen::Running) {
+pub(crate) async fn wait(order: &ProgramOrder, group: i32, mut seen: impl FnMut(String)) {
+    if matches!(order.readiness, ReadyWhen::Running) {
         sleep(Duration::from_secs(1)).await;
         return;
     }
     let mut pause = Duration::from_millis(25);
     loop {
-        match ask(when, group).await {
+        match ask(order, group).await {
             Ok(()) => return,
             Err(what) => seen(what),
         }
@@ -31,7 +32,8 @@ pub(crate) async fn wait(when: &ReadyWhen, group: i32, mut seen: impl FnMut(Stri
     }
 }
 
-async fn ask(when: &ReadyWhen, group: i32) -> Result<(), String> {
+async fn ask(order: &ProgramOrder, group: i32) -> Result<(), String> {
+    let when = &order.readiness;
     let (ReadyWhen::Port(port) | ReadyWhen::Http { port, .. }) = when else { return Ok(()) };
     let connect = timeout(PATIENCE, TcpStream::connect((Ipv4Addr::LOCALHOST, *port))).await;
     let stream = connect
@@ -48,7 +50,12 @@ async fn ask(when: &ReadyWhen, group: i32) -> Result<(), String> {
             return Err(format!("{question} answers {status} instead of {}", wanted.join(" or ")));
         }
     }
-    check_owner(*port, group)
+    check_owner(*port, group)?;
+    match &order.database {
+        // It listens before it lets anybody in: first it reads what it had written before it was killed.
+        Some(served) => databases::lets_in(served).await,
+        None => Ok(()),
+    }
 }
 
 async fn get(stream: TcpStream, port: u16, path: &str) -> Result<u16, hyper::Error> {
