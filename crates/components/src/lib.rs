@@ -28,3 +28,4 @@ pub mod together;
 mod tunnel;
 
 pub use component::Component;
+pub use tunnel::TunnelAnswer;

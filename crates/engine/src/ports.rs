@@ -95,6 +95,14 @@ pub trait Running: Sync {
     /// When there is none that can be read.
     fn authority(&self) -> Result<String, Fault>;
 
+    /// How the database that listens on a port is reached from here.
+    ///
+    /// # Errors
+    /// When there is no way to it.
+    fn database(&self, port: &PortId) -> Result<DatabaseEnd, Fault> {
+        Ok(DatabaseEnd { port: self.port(port)?, server_name: None, authority: self.authority()? })
+    }
+
     /// The facts of a file that the deployment wrote.
     ///
     /// # Errors
@@ -115,6 +123,17 @@ pub trait Running: Sync {
     /// # Errors
     /// When the program does not run.
     fn kill(&self, program: &NodeId) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// Where a database is reached from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseEnd {
+    /// The port of this machine's loopback address that leads to it.
+    pub port: u16,
+    /// The name on its certificate, where it is not the address that is dialled.
+    pub server_name: Option<String>,
+    /// The certificates of the authorities that may have signed it, as PEM.
+    pub authority: String,
 }
 
 /// How a tunnel is.

@@ -51,17 +51,14 @@ fn in_words(question: &SqlQuestion<'_>) -> String {
 fn access(running: &impl Running, question: &SqlQuestion<'_>) -> Result<Access, String> {
     let login = question.login;
     let fill = |text| running.fill(text).map_err(|fault| fault.to_string());
-    let tls = if question.tls {
-        Tls::VerifyFull { authority_pem: running.authority().map_err(|fault| fault.to_string())? }
-    } else {
-        Tls::Off
-    };
+    let end = running.database(question.port).map_err(|fault| fault.to_string())?;
+    let tls = if question.tls { Tls::VerifyFull { authority_pem: end.authority } } else { Tls::Off };
     Ok(Access {
         engine: login.engine,
         address: Address::Tcp {
             host: "127.0.0.1".to_owned(),
-            port: running.port(question.port).map_err(|fault| fault.to_string())?,
-            server_name: login.server_name.clone(),
+            port: end.port,
+            server_name: login.server_name.clone().or(end.server_name),
         },
         user: fill(&login.user)?.expose().to_owned(),
         password: fill(&login.password)?,

@@ -19,9 +19,9 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A log group of a component.
-struct Group {
-    component: String,
-    name: String,
+pub(crate) struct Group {
+    pub(crate) component: String,
+    pub(crate) name: String,
 }
 
 pub(crate) fn run(
@@ -59,7 +59,7 @@ pub(crate) fn run(
 }
 
 /// The log groups, from the stacks that made them.
-async fn groups(
+pub(crate) async fn groups(
     session: &Session<'_, Connected<'_>>,
     cloud: &Cloud,
     world: &World,

@@ -1,12 +1,12 @@
 //! A deployment in an account as the prober sees it: public names, public authorities, secrets by reference.
 
 use base64::Engine as _;
-use engine::ports::{FileFacts, Running};
-use model::cfn::Kind;
-use model::probe::{Endpoint, HttpRequest, Probe, Question, RequestBody};
+use engine::ports::{DatabaseEnd, FileFacts, Running, TunnelFacts};
+use futures_util::future::try_join_all;
 use model::process_graph::NodeSpec;
 use model::text::{Part, SecretPart};
 use model::{Atom, Fault, FaultKind, NodeId, PortId, ProcessGraph, Secret, Text};
+use stacks::account::{CallError, StackResource};
 use stacks::{Account, Deployment};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,12 @@ impl std::str::FromStr for ConnectTo {
 /// A deployment in an account.
 pub(crate) struct CloudRunning {
     ports: BTreeMap<PortId, u16>,
-    secrets: BTreeMap<NodeId, Secret>,
+    /// Of each secret its value, or why there is none.
+    secrets: BTreeMap<NodeId, Result<Secret, Fault>>,
+    /// The databases to which a way is open.
+    databases: BTreeMap<PortId, DatabaseEnd>,
+    /// How the tunnels are.
+    tunnels: BTreeMap<NodeId, TunnelFacts>,
     host: Option<String>,
     authorities: Result<String, Fault>,
 }
@@ -70,14 +75,26 @@ impl CloudRunning {
         }
         let secrets = read_secrets(account, deployment, needed).await?;
         let host = connect_to.map(|to| to.host.clone());
-        Ok(Self { ports, secrets, host, authorities: public_authorities() })
+        let (databases, tunnels) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { ports, secrets, databases, tunnels, host, authorities: public_authorities() })
+    }
+
+    /// The same with ways to databases.
+    pub(crate) fn with_databases(self, databases: BTreeMap<PortId, DatabaseEnd>) -> Self {
+        Self { databases, ..self }
+    }
+
+    /// The same with what is known of tunnels.
+    pub(crate) fn with_tunnels(self, tunnels: BTreeMap<NodeId, TunnelFacts>) -> Self {
+        Self { tunnels, ..self }
     }
 
     fn hole(&self, atom: &Atom) -> Result<Secret, Fault> {
         match atom {
             Atom::Port(port) => self.port(port).map(|number| Secret::new(number.to_string())),
             Atom::Secret(node, SecretPart::Value) => {
-                self.secrets.get(node).cloned().ok_or_else(|| elsewhere(format!("reading the secret {node}")))
+                let known = self.secrets.get(node).cloned();
+                known.unwrap_or_else(|| Err(elsewhere(format!("reading the secret {node}"))))
             }
             other => Err(elsewhere(format!("filling in {other}"))),
         }
@@ -113,8 +130,16 @@ impl Running for CloudRunning {
         self.authorities.clone()
     }
 
+    fn database(&self, port: &PortId) -> Result<DatabaseEnd, Fault> {
+        self.databases.get(port).cloned().ok_or_else(|| elsewhere(format!("looking for the way to {port}")))
+    }
+
     fn file(&self, file: &NodeId) -> Result<FileFacts, Fault> {
         Err(elsewhere(format!("looking at {file}")))
+    }
+
+    async fn tunnel(&self, tunnel: &NodeId) -> Result<TunnelFacts, Fault> {
+        self.tunnels.get(tunnel).cloned().ok_or_else(|| elsewhere(format!("looking at {tunnel}")))
     }
 
     async fn kill(&self, program: &NodeId) -> Result<(), Fault> {
@@ -122,44 +147,75 @@ impl Running for CloudRunning {
     }
 }
 
-/// The values of secrets of the deployment.
-async fn read_secrets(
+/// The values of secrets of the deployment; of one that was never made, that.
+pub(crate) async fn read_secrets(
     account: &impl Account,
     deployment: &Deployment,
     needed: &BTreeSet<NodeId>,
-) -> Result<BTreeMap<NodeId, Secret>, Fault> {
-    let mut secrets = BTreeMap::new();
+) -> Result<BTreeMap<NodeId, Result<Secret, Fault>>, Fault> {
+    let mut places = BTreeMap::new();
     let mut known = BTreeMap::new();
     for node in needed {
-        let doing = || format!("reading the secret {node}");
-        let never = |what: String| {
-            Fault::new(FaultKind::NeedsPerson, doing(), what).help("type `landfall up` first; it makes what is missing")
-        };
-        let stored = deployment.secrets.iter().find(|stored| stored.node.as_ref() == Some(node));
-        let stored = stored.ok_or_else(|| never("the deployment keeps no such secret".to_owned()))?;
-        let layer = deployment.graph.resources.get(&stored.logical_id).and_then(|resource| resource.layer);
-        let layer = layer.ok_or_else(|| never("no stack holds it".to_owned()))?;
-        let stack = deployment.stack_name(layer);
-        if !known.contains_key(&stack) {
-            let there = account.stack(&stack).await.map_err(|error| error.fault(doing()))?;
-            if there.is_none() {
-                return Err(never(format!("there is no stack {stack} in {}", account.region())));
-            }
-            let resources = account.resources(&stack).await.map_err(|error| error.fault(doing()))?;
-            known.insert(stack.clone(), resources);
-        }
-        let id = known
-            .get(&stack)
-            .into_iter()
-            .flatten()
-            .find(|resource| resource.logical_id == stored.logical_id)
-            .and_then(|resource| resource.physical_id.clone())
-            .ok_or_else(|| never(format!("the stack {stack} has not made it yet")))?;
-        let version = account.secret_value(&id).await.map_err(|error| error.fault(doing()))?;
-        let version = version.ok_or_else(|| never("it has no value yet".to_owned()))?;
-        secrets.insert(node.clone(), version.value);
+        places.insert(node, place_of(account, deployment, node, &mut known).await?);
     }
-    Ok(secrets)
+    let read = places.into_iter().map(async |(node, place)| {
+        let value = match place {
+            Ok(id) => {
+                let version = account.secret_value(&id).await.map_err(|error| error.fault(reading(node)))?;
+                version.map(|version| version.value).ok_or_else(|| "it has no value yet".to_owned())
+            }
+            Err(what) => Err(what),
+        };
+        Ok::<_, Fault>((node.clone(), value.map_err(|what| never(node, what))))
+    });
+    Ok(try_join_all(read).await?.into_iter().collect())
+}
+
+/// The value of one secret of the deployment.
+pub(crate) async fn read_secret(
+    account: &impl Account,
+    deployment: &Deployment,
+    node: &NodeId,
+) -> Result<Secret, Fault> {
+    let mut read = read_secrets(account, deployment, &BTreeSet::from([node.clone()])).await?;
+    read.remove(node).unwrap_or_else(|| Err(never(node, "the deployment keeps no such secret".to_owned())))
+}
+
+fn reading(node: &NodeId) -> String {
+    format!("reading the secret {node}")
+}
+
+/// The fault of a secret that was never made.
+fn never(node: &NodeId, what: String) -> Fault {
+    Fault::new(FaultKind::NeedsPerson, reading(node), what).help("type `landfall up` first; it makes what is missing")
+}
+
+/// Where a secret is kept, or why it is nowhere. `known` are the resources of stacks that were asked for.
+async fn place_of(
+    account: &impl Account,
+    deployment: &Deployment,
+    node: &NodeId,
+    known: &mut BTreeMap<String, Option<Vec<StackResource>>>,
+) -> Result<Result<String, String>, Fault> {
+    let stored = deployment.secrets.iter().find(|stored| stored.node.as_ref() == Some(node));
+    let Some(stored) = stored else { return Ok(Err("the deployment keeps no such secret".to_owned())) };
+    let layer = deployment.graph.resources.get(&stored.logical_id).and_then(|resource| resource.layer);
+    let Some(layer) = layer else { return Ok(Err("no stack holds it".to_owned())) };
+    let stack = deployment.stack_name(layer);
+    if !known.contains_key(&stack) {
+        let failed = |error: CallError| error.fault(reading(node));
+        let resources = match account.stack(&stack).await.map_err(failed)? {
+            None => None,
+            Some(_) => Some(account.resources(&stack).await.map_err(failed)?),
+        };
+        known.insert(stack.clone(), resources);
+    }
+    let Some(Some(resources)) = known.get(&stack) else {
+        return Ok(Err(format!("there is no stack {stack} in {}", account.region())));
+    };
+    let made = resources.iter().find(|resource| resource.logical_id == stored.logical_id);
+    let id = made.and_then(|resource| resource.physical_id.clone());
+    Ok(id.ok_or_else(|| format!("the stack {stack} has not made it yet")))
 }
 
 /// The authorities that this machine trusts, as PEM. `SSL_CERT_FILE` and `SSL_CERT_DIR` say where they are, where set.
@@ -181,64 +237,6 @@ fn public_authorities() -> Result<String, Fault> {
             .help("install them (`apt install ca-certificates`), or set SSL_CERT_FILE"));
     }
     Ok(pem)
-}
-
-/// The secrets that texts need.
-pub(crate) fn secrets_of<'t>(texts: impl IntoIterator<Item = &'t Text>) -> BTreeSet<NodeId> {
-    let atoms = texts.into_iter().flat_map(Text::atoms);
-    atoms
-        .filter_map(|atom| match atom {
-            Atom::Secret(node, SecretPart::Value) => Some(node.clone()),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The texts of a probe whose holes must be filled to ask it.
-pub(crate) fn texts_of(probe: &Probe) -> Vec<&Text> {
-    fn of_request(request: &HttpRequest) -> Vec<&Text> {
-        let basic = request.basic.iter().flat_map(|basic| [&basic.user, &basic.password]);
-        request.headers.values().chain(basic).collect()
-    }
-    match &probe.question {
-        Question::Http { request, .. } => of_request(request),
-        _ => Vec::new(),
-    }
-}
-
-/// Why a probe cannot be asked from here; none when it can.
-pub(crate) fn not_checkable(probe: &Probe, deployment: &Deployment) -> Option<&'static str> {
-    let to = match &probe.question {
-        Question::File { .. } => return Some("it looks at a file of the hosts"),
-        Question::Restart { .. } => return Some("it kills a program on the hosts"),
-        Question::Sql { .. } => return Some("it asks the database, which nobody outside of its network may reach"),
-        Question::Tunnel { .. } => return Some("the host that holds it knows how it is"),
-        Question::Ssh { .. } => return Some("it asks an SSH server with a key that is kept on this machine alone"),
-        Question::Tcp { .. } => {
-            return Some("it looks at ports of the hosts, which nothing but the balancer may reach");
-        }
-        Question::Http { request, .. } if matches!(request.body, RequestBody::Filler { .. }) => {
-            return Some("a load balancer of AWS has no limit for bodies; the program has its own");
-        }
-        Question::Http { request, .. } => &request.to,
-        Question::Tls { to, .. } => to,
-    };
-    match to {
-        Endpoint::Port { .. } => Some("it asks the program itself, which nothing but the balancer may reach"),
-        Endpoint::Edge { .. } if is_internal(probe, deployment) => {
-            Some("the balancer is inside its network; ask from there, with --connect-to where needed")
-        }
-        Endpoint::Edge { .. } => None,
-    }
-}
-
-/// Whether the edge that a probe asks can be reached from its network only.
-fn is_internal(probe: &Probe, deployment: &Deployment) -> bool {
-    deployment.graph.resources.values().any(|resource| {
-        resource.kind == "AWS::ElasticLoadBalancingV2::LoadBalancer"
-            && resource.component.as_ref() == Some(&probe.component)
-            && resource.properties.get("Scheme").is_some_and(|scheme| scheme.kind == Kind::Text("internal".to_owned()))
-    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::account::cloud::Cloud;
 use crate::account::databases::ThroughSessions;
 use crate::account::evidence::EvidenceFolder;
 use crate::account::facts::{Tables, ThisMachine};
+use crate::account::way::Ways;
 use crate::arguments::AccountArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -59,7 +60,8 @@ impl<'a> Visit<'a> {
             folder: self.cloud.manifest.parent().unwrap_or(Path::new("/")).to_path_buf(),
         };
         let result = block_on(async {
-            let contents = ThroughSessions { connect: options.clone(), folder: machine.folder.clone() };
+            let ways = Ways { connect: options.clone() };
+            let contents = ThroughSessions { ways, folder: machine.folder.clone() };
             let account = CloudAccount::connect(options).await.map_err(|error| {
                 CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, "preparing to call AWS", error))
             })?;
@@ -101,8 +103,13 @@ impl<'a> Visit<'a> {
         result
     }
 
+    /// How one gets into its private network.
+    pub(crate) fn ways(&self) -> Result<Ways, CommandError> {
+        Ok(Ways { connect: self.connect_options()? })
+    }
+
     /// How the account is connected to.
-    pub(crate) fn connect_options(&self) -> Result<ConnectOptions, CommandError> {
+    fn connect_options(&self) -> Result<ConnectOptions, CommandError> {
         Ok(ConnectOptions {
             region: self.region()?,
             profile: self.arguments.profile.clone(),

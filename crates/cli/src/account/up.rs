@@ -75,7 +75,10 @@ pub(crate) fn run(
         }
         let has_changed = !plan.is_empty() || !report.secrets.is_empty();
         let verification = match has_changed && !arguments.no_verify {
-            true => Some(verify::ask(session, cloud, &[], arguments.connect_to.as_ref(), console).await?),
+            true => {
+                let world = session.observe().await.map_err(CommandError::Fault)?;
+                Some(verify::ask(session, &visit, &world, &[], arguments.connect_to.as_ref()).await?)
+            }
             false => None,
         };
         let outputs = filled(session, cloud, &|_| true, false).await?;
@@ -83,7 +86,7 @@ pub(crate) fn run(
     })?;
     conclude(cloud, report.0, &report.1, verification.as_ref(), &outputs, began.elapsed(), console)?;
     match verification {
-        Some(verification) if !verification.report.nothing_failed() => Err(CommandError::VerifyFailed),
+        Some(verification) if verification.has_failed() => Err(CommandError::VerifyFailed),
         _ => Ok(()),
     }
 }

@@ -1,8 +1,11 @@
 //! `landfall verify` in an account: the same probes, asked at the public names.
 
+use crate::account::askable::{database_asked, not_checkable, secrets_of, texts_of};
 use crate::account::cloud::Cloud;
-use crate::account::running::{CloudRunning, ConnectTo, not_checkable, secrets_of, texts_of};
+use crate::account::open_ways::OpenWays;
+use crate::account::running::{CloudRunning, ConnectTo};
 use crate::account::session::{Connected, Visit};
+use crate::account::tunnels;
 use crate::arguments::VerifyArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -13,16 +16,24 @@ use crate::views::evidence::{EVIDENCE_VERSION, Evidence};
 use crate::views::progress::print_json_line;
 use crate::views::style::{CAUTION, DIM, paint};
 use engine::SystemClock;
-use model::probe::Probe;
+use model::probe::{Probe, Question};
 use model::verification::{ProbeResult, Verdict, VerificationReport};
 use model::{Digest, Fault, FaultKind, ProbeId};
 use serde_json::{Value, json};
 use stacks::{MANIFEST_TAG, Session, World};
+use std::collections::BTreeMap;
 
 /// What the probes found, and which could not be asked from here.
 pub(crate) struct Verification {
     pub(crate) report: VerificationReport,
-    pub(crate) not_checkable: Vec<(ProbeId, String, &'static str)>,
+    pub(crate) not_checkable: Vec<(ProbeId, String, String)>,
+}
+
+impl Verification {
+    /// Whether a claim that was asked does not hold. Where nothing can be asked from here, nothing has.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.report.nothing_failed() && !(self.report.results.is_empty() && !self.not_checkable.is_empty())
+    }
 }
 
 pub(crate) fn run(
@@ -36,7 +47,7 @@ pub(crate) fn run(
         let world = session.observe().await.map_err(CommandError::Preflight)?;
         require_deployed(&world, cloud)?;
         warn_of_another_manifest(&world, cloud, console);
-        ask(session, cloud, &arguments.only, arguments.connect_to.as_ref(), console).await
+        ask(session, &visit, &world, &arguments.only, arguments.connect_to.as_ref()).await
     })?;
     if let Some(directory) = &arguments.evidence {
         let evidence = evidence(cloud, &verification.report, surroundings);
@@ -77,26 +88,24 @@ pub(crate) fn warn_of_another_manifest(world: &World, cloud: &Cloud, console: &C
 /// Asks every probe that can be asked from here.
 pub(crate) async fn ask(
     session: &Session<'_, Connected<'_>>,
-    cloud: &Cloud,
+    visit: &Visit<'_>,
+    world: &World,
     only: &[String],
     connect_to: Option<&ConnectTo>,
-    console: &Console,
 ) -> Result<Verification, CommandError> {
+    let Visit { cloud, console, .. } = *visit;
     let chosen = chosen(&cloud.graph.probes, only)?;
     let mut not_asked = Vec::new();
     let mut probes = Vec::new();
     for probe in chosen {
-        match not_checkable(probe, &cloud.deployment) {
-            Some(why) if connect_to.is_none() || !why.contains("--connect-to") => {
-                not_asked.push((probe.id.clone(), format!("{}: {}", probe.component, probe.claim), why));
-            }
+        match not_checkable(probe, cloud) {
+            Some(why) if connect_to.is_none() || !why.contains("--connect-to") => not_asked.push(named(probe, why)),
             _ => probes.push(probe.clone()),
         }
     }
     let needed = secrets_of(probes.iter().flat_map(texts_of));
     let running = CloudRunning::look(session.account, &cloud.deployment, &cloud.graph, &needed, connect_to).await;
     let running = running.map_err(CommandError::Fault)?;
-    let options = prober::Options { disruptive: false, ..prober::Options::new(&SystemClock) };
     if !console.json {
         console.tell(&format!("\nVerifying {}:", cloud.deployment.name));
     }
@@ -107,7 +116,20 @@ pub(crate) async fn ask(
             console.tell(&views::verification::result(result, console.verbose));
         }
     };
-    let report = prober::verify(&probes, &running, &options, &show).await;
+    let asks_tunnels = probes.iter().any(|probe| matches!(probe.question, Question::Tunnel { .. }));
+    let tunnels = if asks_tunnels { tunnels::look(session, cloud, world, true).await? } else { BTreeMap::new() };
+    let ways = OpenWays::open(&visit.ways()?, cloud, world, &probes, &show).await;
+    probes.retain(|probe| match database_asked(probe).and_then(|port| ways.closed.get(port)) {
+        Some(why) => {
+            not_asked.push(named(probe, why.clone()));
+            false
+        }
+        None => true,
+    });
+    let running = running.with_databases(ways.ends()).with_tunnels(tunnels);
+    let options = prober::Options { disruptive: false, ..prober::Options::new(&SystemClock) };
+    let mut report = prober::verify(&probes, &running, &options, &show).await;
+    report.results.splice(0..0, ways.close().await);
     if !console.json {
         for (_, claim, why) in &not_asked {
             console.tell(&format!(
@@ -119,6 +141,11 @@ pub(crate) async fn ask(
         hint_at_sources(cloud, &report, console);
     }
     Ok(Verification { report, not_checkable: not_asked })
+}
+
+/// A probe that is not asked, and why.
+fn named(probe: &Probe, why: String) -> (ProbeId, String, String) {
+    (probe.id.clone(), format!("{}: {}", probe.component, probe.claim), why)
 }
 
 /// Says what else it may be when nothing at all answers.

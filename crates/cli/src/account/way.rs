@@ -1,54 +1,150 @@
-//! `landfall tunnel open` in an account: a session through a host of the deployment that reaches the database.
+//! Ways into the private network of a deployment: a port of this machine that leads through a session of one of its hosts to a database.
 
 use crate::account::cloud::Cloud;
-use crate::account::databases::{Way, way_in};
-use crate::account::session::Visit;
-use crate::account::verify::require_deployed;
-use crate::arguments::TunnelOpenArguments;
 use crate::command_error::CommandError;
-use crate::console::Console;
-use crate::interrupt;
 use crate::surroundings::Surroundings;
-use crate::views::progress::print_json_line;
-use crate::views::settings::Settings;
-use aws_cloud::CloudAccount;
+use aws_cloud::{CloudAccount, ConnectOptions, database_authorities_url, download};
+use engine::ports::DatabaseEnd;
 use model::cfn::DatabasePlace;
 use model::{Fault, FaultKind};
 use stacks::World;
-use stacks::way_in::WayIn;
+use stacks::account::SessionTarget;
+use stacks::way_in::{self, Forwarding, Options, Tunnel, WayIn};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-pub(crate) fn open(
-    cloud: &Cloud,
-    arguments: &TunnelOpenArguments,
-    surroundings: &Surroundings,
-    console: &Console,
-) -> Result<(), CommandError> {
-    let place = place(cloud, &arguments.target)?;
-    let said = [("--as", arguments.person.is_some()), ("--key", arguments.key.is_some())];
-    if let Some((flag, _)) = said.into_iter().find(|(_, said)| *said) {
-        let message =
-            format!("`{flag}` has no meaning in an account: a session is opened with the account's own rights");
-        return Err(CommandError::usage(message, format!("leave out `{flag}`")));
-    }
-    let visit = Visit::looking(cloud, &arguments.deployment.account, surroundings, console);
-    let options = visit.connect_options()?;
-    let way = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
-        let group = output(&world, &place.through, cloud, place)?;
-        let host = output(&world, &place.address, cloud, place)?;
-        Ok(way_in(&group, &host, place.port, &format!("landfall tunnel open {}", place.component)))
-    })?;
-    crate::deployment::block_on(async {
-        let account = CloudAccount::connect(options).await.map_err(|error| {
-            CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, "preparing to call AWS", error))
-        })?;
-        hold(account, way, arguments.port.unwrap_or(0), place, console).await
-    })
+/// The tag by which AWS marks the hosts of a group.
+const GROUP_TAG: &str = "aws:autoscaling:groupName";
+/// How often is looked whether Systems Manager hears of a host.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long the reason of a session may be.
+const LONGEST_REASON: usize = 256;
+/// A file with the authorities of RDS, for machines that cannot fetch them.
+const AUTHORITIES: &str = "LANDFALL_RDS_AUTHORITIES";
+
+/// How long a host may take until Systems Manager hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// It may have started a moment ago.
+    Started,
+    /// It should be there.
+    There,
 }
 
-/// The database that is meant.
-fn place<'c>(cloud: &'c Cloud, target: &str) -> Result<&'c DatabasePlace, CommandError> {
+impl Patience {
+    fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Started => 600,
+            Self::There => 60,
+        })
+    }
+}
+
+/// Opens ways.
+#[derive(Debug, Clone)]
+pub(crate) struct Ways {
+    /// How the account is reached.
+    pub(crate) connect: ConnectOptions,
+}
+
+/// Where a database is, and through which hosts one gets there, as the stacks tell it.
+#[derive(Debug, Clone)]
+pub(crate) struct Whereabouts {
+    /// Its name in the network, which is also the one on its certificate.
+    pub(crate) address: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// The group of hosts.
+    pub(crate) hosts: String,
+}
+
+impl Whereabouts {
+    /// Of a database that is up.
+    pub(crate) fn of(place: &DatabasePlace, world: &World, cloud: &Cloud) -> Result<Self, Fault> {
+        let told = |name: &String| {
+            let said = world.stacks.values().find_map(|seen| seen.stack.outputs.get(name));
+            said.cloned().ok_or_else(|| {
+                let doing = format!("looking for the way to {}", place.component);
+                let fault = Fault::new(FaultKind::NeedsPerson, doing, format!("no stack of it says `{name}`"));
+                fault.help(format!("type `{}`; what was deployed is older", cloud.command("up")))
+            })
+        };
+        Ok(Self { address: told(&place.address)?, port: place.port, hosts: told(&place.through)? })
+    }
+}
+
+impl Ways {
+    /// The certificates of the authorities that sign those of RDS's servers.
+    pub(crate) async fn authorities(&self) -> Result<String, Fault> {
+        let variables = Surroundings::runtime_variables();
+        if let Some(path) = variables.get(AUTHORITIES).filter(|path| !path.is_empty()).map(PathBuf::from) {
+            return std::fs::read_to_string(&path).map_err(|error| {
+                Fault::new(FaultKind::NeedsPerson, format!("reading {}", path.display()), error).help(format!(
+                    "correct {AUTHORITIES}: it names the file with the certificates of RDS's authorities"
+                ))
+            });
+        }
+        let url = database_authorities_url(&self.connect.region);
+        download(&url).await.map_err(|fault| {
+            fault.help(format!("fetch {url} elsewhere and name the file: {AUTHORITIES}=FILE landfall up ..."))
+        })
+    }
+
+    /// A way to a database, on any free port of this machine or the one that is wanted.
+    pub(crate) async fn open(&self, to: &Whereabouts, port: u16, why: &str, patience: Patience) -> Result<Way, Fault> {
+        let doing = format!("connecting to AWS for a session to {}", to.address);
+        let account = CloudAccount::connect(self.connect.clone()).await;
+        let account = account.map_err(|error| Fault::new(FaultKind::NeedsPerson, doing, error))?;
+        let way = WayIn {
+            tags: vec![(GROUP_TAG.to_owned(), to.hosts.clone())],
+            target: SessionTarget::Beyond { host: to.address.clone(), port: to.port },
+            reason: why.chars().take(LONGEST_REASON).collect(),
+        };
+        let tunnel = way_in::tunnel(account, way, Options::default());
+        let forwarding = tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+        // A host that has just started is heard of a minute or two later.
+        let began = Instant::now();
+        while let Err(fault) = tunnel.check().await {
+            if fault.kind != FaultKind::Transient || began.elapsed() > patience.limit() {
+                return Err(fault);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(Way { tunnel, forwarding })
+    }
+
+    /// A way to a database for somebody who checks its certificate.
+    pub(crate) async fn reach(&self, to: &Whereabouts, why: &str) -> Result<(DatabaseEnd, Way), Fault> {
+        let authority = self.authorities().await?;
+        let way = self.open(to, 0, why, Patience::There).await?;
+        let end = DatabaseEnd { port: way.address().port(), server_name: Some(to.address.clone()), authority };
+        Ok((end, way))
+    }
+}
+
+/// A way into the network, open until it is closed.
+pub(crate) struct Way {
+    tunnel: Arc<Tunnel>,
+    forwarding: Forwarding,
+}
+
+impl Way {
+    /// Where it begins on this machine.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.forwarding.address()
+    }
+
+    /// Ends the sessions.
+    pub(crate) async fn close(self) {
+        drop(self.forwarding);
+        self.tunnel.close().await;
+    }
+}
+
+/// The database that is meant by a name.
+pub(crate) fn place<'c>(cloud: &'c Cloud, target: &str) -> Result<&'c DatabasePlace, CommandError> {
     let places = &cloud.deployment.databases;
     places.iter().find(|place| place.component.as_str() == target).ok_or_else(|| {
         let known: Vec<&str> = places.iter().map(|place| place.component.as_str()).collect();
@@ -58,55 +154,4 @@ fn place<'c>(cloud: &'c Cloud, target: &str) -> Result<&'c DatabasePlace, Comman
         };
         CommandError::usage(format!("`{target}` is no database of {}", cloud.deployment.name), help)
     })
-}
-
-/// What a stack says.
-fn output(world: &World, name: &str, cloud: &Cloud, place: &DatabasePlace) -> Result<String, CommandError> {
-    let said = world.stacks.values().find_map(|seen| seen.stack.outputs.get(name));
-    said.cloned().ok_or_else(|| {
-        let doing = format!("looking for the way to {}", place.component);
-        let fault = Fault::new(FaultKind::NeedsPerson, doing, format!("no stack of it says `{name}`"));
-        CommandError::Preflight(fault.help(format!("type `{}`; what was deployed is older", cloud.command("up"))))
-    })
-}
-
-/// Holds the port open until somebody ends it.
-async fn hold(
-    account: CloudAccount,
-    way: WayIn,
-    port: u16,
-    place: &DatabasePlace,
-    console: &Console,
-) -> Result<(), CommandError> {
-    let interrupt = interrupt::listen_saying(String::new())?;
-    let name = &place.component;
-    console.tell(&format!("Opening a session to {name}."));
-    let way = tokio::select! {
-        opened = Way::open(account, way, port) => opened.map_err(CommandError::Preflight)?,
-        () = interrupt.cancelled() => return Err(CommandError::Interrupted),
-    };
-    let port = way.address().port();
-    let settings = Settings {
-        engine: place.content.engine,
-        port,
-        database: place.content.databases.keys().next().cloned().unwrap_or_default(),
-        user: "USER".to_owned(),
-        authority: None,
-        password: String::new(),
-    };
-    if console.json {
-        print_json_line(&serde_json::json!({
-            "version": 1, "event": "tunnel_open", "target": name, "through": "session",
-            "host": "127.0.0.1", "port": port, "url": settings.url(),
-        }));
-    } else {
-        console.line(&settings.url())?;
-        console.tell(&format!("127.0.0.1:{port} leads to {name} through a session of the account. Ctrl-C ends it."));
-    }
-    interrupt.cancelled().await;
-    way.close().await;
-    if !console.json {
-        console.tell("Closed.");
-    }
-    Ok(())
 }

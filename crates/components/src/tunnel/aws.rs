@@ -3,6 +3,7 @@
 
 mod unit;
 
+use super::answer::METRIC;
 use super::validate::{ValidPeer, ValidReverse, ValidTunnel};
 use crate::aws_context::{
     AWS009, AlarmSpec, AwsContext, Caller, DatabaseInAws, EgressInAws, IpVersion, NetworkInAws, Other, Party, Rule,
@@ -20,7 +21,6 @@ use std::net::IpAddr;
 const LAYER: Layer = Layer::Service;
 /// Where what the host measures is kept.
 const NAMESPACE: &str = "Landfall";
-const METRIC: &str = "TunnelWorks";
 
 /// Adds the tunnel.
 pub(super) fn lower(valid: &ValidTunnel, cx: &mut AwsContext<'_>) {

@@ -1,11 +1,14 @@
 //! A way to or from a server of somebody else, kept open.
 
+mod answer;
 mod aws;
 mod codes;
 mod local;
 mod promises;
 mod schema;
 mod validate;
+
+pub use answer::TunnelAnswer;
 
 use crate::aws_context::AwsContext;
 use crate::bastion::TARGETS;

@@ -3,11 +3,8 @@
 use crate::command_error::CommandError;
 use crate::surroundings::Surroundings;
 use crate::verbs::connect::login::Login;
-use engine::ports::Running as _;
-use local_runtime::LocalTarget;
 use model::database::Engine;
-use model::text::{Atom, SecretPart};
-use model::{Fault, FaultKind, Text};
+use model::{Fault, FaultKind, Secret};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::{File, Permissions};
 use std::io::Write as _;
@@ -19,11 +16,28 @@ use std::process::{Command, ExitStatus};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-/// The address on which databases of this machine listen.
+/// The address on which databases of this machine listen, and ways to others begin.
 const HOST: &str = "127.0.0.1";
 
+/// Where a client finds a server.
+pub(crate) struct Reached {
+    /// The port on the loopback address.
+    pub(crate) port: u16,
+    /// The name on its certificate, where it is another one than the loopback address has.
+    pub(crate) name: Option<String>,
+    pub(crate) authority: Authority,
+}
+
+/// The certificates of the authorities that may have signed a server's.
+pub(crate) enum Authority {
+    /// In a file.
+    File(PathBuf),
+    /// As PEM.
+    Pem(String),
+}
+
 /// A client program.
-pub(super) struct Client {
+pub(crate) struct Client {
     program: PathBuf,
     dialect: Dialect,
 }
@@ -41,7 +55,7 @@ enum Dialect {
 
 impl Client {
     /// The client on `PATH` that fits an engine.
-    pub(super) fn find(engine: Engine) -> Result<Self, CommandError> {
+    pub(crate) fn find(engine: Engine) -> Result<Self, CommandError> {
         let (names, package): (&[&str], &str) = match engine {
             Engine::Postgres => (&["psql"], "postgresql-client"),
             Engine::Mariadb => (&["mariadb", "mysql"], "mariadb-client"),
@@ -67,20 +81,36 @@ impl Client {
         Ok(Self { program, dialect })
     }
 
+    /// Whether it compares the name on a certificate with another one than it dials.
+    pub(crate) fn checks_another_name(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    /// Its name, as people know it.
+    pub(crate) fn name(&self) -> String {
+        self.program.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Runs the client until it ends, on this terminal or with what standard input brings.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         self,
+        server: &Reached,
         login: &Login,
+        password: &Secret,
         arguments: &[String],
-        target: &LocalTarget,
     ) -> Result<(), CommandError> {
-        let password = Text::hole(Atom::Secret(login.password.clone(), SecretPart::Value));
-        let password = target.fill(&password).map_err(CommandError::Fault)?;
         let failed = |error: std::io::Error| {
             let doing = format!("starting {}", self.program.display());
             CommandError::Fault(Fault::new(FaultKind::Permanent, doing, error))
         };
         let mut command = Command::new(&self.program);
+        let (authority, of_authority) = match &server.authority {
+            Authority::File(path) => (path.display().to_string(), None),
+            Authority::Pem(pem) => {
+                let private = Private::new(pem).map_err(failed)?;
+                (private.path(), Some(private))
+            }
+        };
         let private = match self.dialect {
             Dialect::Postgres => {
                 let private = Private::new(&password_line(password.expose())).map_err(failed)?;
@@ -91,17 +121,19 @@ impl Client {
                     }
                 }
                 command
-                    .env("PGHOST", HOST)
-                    .env("PGPORT", login.port.to_string())
+                    .env("PGHOST", server.name.as_deref().unwrap_or(HOST))
+                    .env("PGHOSTADDR", HOST)
+                    .env("PGPORT", server.port.to_string())
                     .env("PGUSER", &login.user)
                     .env("PGDATABASE", &login.database)
                     .env("PGSSLMODE", "verify-full")
-                    .env("PGSSLROOTCERT", &login.authority)
+                    .env("PGSSLROOTCERT", authority)
                     .env("PGPASSFILE", private.path());
                 private
             }
             Dialect::Mariadb | Dialect::Mysql => {
-                let private = Private::new(&option_file(login, password.expose(), self.dialect)).map_err(failed)?;
+                let file = option_file(server, &login.user, password.expose(), &authority, self.dialect);
+                let private = Private::new(&file).map_err(failed)?;
                 command.env_remove("MYSQL_PWD").env_remove("MYSQL_HOST").env_remove("MYSQL_TCP_PORT");
                 command.arg(format!("--defaults-extra-file={}", private.path()));
                 command.arg(format!("--database={}", login.database));
@@ -110,7 +142,7 @@ impl Client {
         };
         command.args(arguments);
         let status = wait(command).await.map_err(failed)?;
-        drop(private);
+        drop((private, of_authority));
         if status.success() { Ok(()) } else { Err(CommandError::Client(code(status))) }
     }
 }
@@ -171,15 +203,27 @@ fn password_line(password: &str) -> Zeroizing<String> {
     Zeroizing::new(format!("*:*:*:*:{}\n", password.replace('\\', "\\\\").replace(':', "\\:")))
 }
 
-fn option_file(login: &Login, password: &str, dialect: Dialect) -> Zeroizing<String> {
+fn option_file(
+    server: &Reached,
+    user: &str,
+    password: &str,
+    authority: &str,
+    dialect: Dialect,
+) -> Zeroizing<String> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let tls = if dialect == Dialect::Mariadb { "ssl-verify-server-cert" } else { "ssl-mode=VERIFY_IDENTITY" };
+    // These clients compare the name that they dial, and none other: where the certificate has another one they check its chain alone.
+    let tls = match (dialect, &server.name) {
+        (Dialect::Mariadb, None) => "ssl-verify-server-cert",
+        (Dialect::Mariadb, Some(_)) => "ssl\nskip-ssl-verify-server-cert",
+        (_, None) => "ssl-mode=VERIFY_IDENTITY",
+        (_, Some(_)) => "ssl-mode=VERIFY_CA",
+    };
     Zeroizing::new(format!(
         "[client]\nprotocol=tcp\nhost={HOST}\nport={}\nuser={}\npassword={}\nssl-ca={}\n{tls}\n",
-        login.port,
-        quoted(&login.user),
+        server.port,
+        quoted(user),
         quoted(password),
-        quoted(&login.authority.display().to_string()),
+        quoted(authority),
     ))
 }
 

@@ -1,42 +1,32 @@
-//! As whom one logs in at a database, and where it is.
+//! As whom one logs in at a database: component, role and database, by what was said and by what can only be meant.
 
 use crate::arguments::ConnectArguments;
 use crate::command_error::CommandError;
-use crate::deployment::Existing;
 use crate::surroundings::Surroundings;
-use crate::views::settings::Settings;
-use engine::ports::Running as _;
-use local_runtime::authority_certificate;
 use model::database::{Engine, GrantLevel, RoleDeclaration};
-use model::process_graph::{DatabaseContentSpec, NodeSpec, Output, ProcessGraph};
-use model::text::{Atom, SecretPart};
-use model::{ComponentName, NodeId};
+use model::process_graph::{DatabaseContentSpec, NodeSpec, ProcessGraph};
+use model::{ComponentName, NodeId, PortId};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-/// A login at a database of this machine.
-pub(super) struct Login {
-    pub(super) component: ComponentName,
-    pub(super) engine: Engine,
-    pub(super) port: u16,
+/// A login at a database, wherever it runs.
+pub(crate) struct Login {
+    pub(crate) component: ComponentName,
+    pub(crate) engine: Engine,
+    /// Where it listens.
+    pub(crate) port: PortId,
     /// The person or component.
-    pub(super) role: String,
+    pub(crate) role: String,
     /// The name under which it logs in.
-    pub(super) user: String,
+    pub(crate) user: String,
     /// The node of its password.
-    pub(super) password: NodeId,
-    pub(super) database: String,
-    /// The certificate of the authority that signed the server's.
-    pub(super) authority: PathBuf,
-    /// What to type to see the password.
-    shown_by: String,
+    pub(crate) password: NodeId,
+    pub(crate) database: String,
 }
 
 impl Login {
     /// Chooses component, role and database by what was said, and by what can only be meant.
-    pub(super) fn find(
+    pub(crate) fn find(
         arguments: &ConnectArguments,
-        existing: &Existing,
         graph: &ProcessGraph,
         surroundings: &Surroundings,
     ) -> Result<Self, CommandError> {
@@ -47,43 +37,15 @@ impl Login {
         let Some((user, password)) = declaration.logins.first() else {
             return Err(CommandError::usage(format!("{role} has no login at {component}"), "type `landfall up`"));
         };
-        let folders = Surroundings::folders().map_err(CommandError::Preflight)?;
         Ok(Self {
             component: component.clone(),
             engine: spec.content.engine,
-            port: existing.target.port(&spec.port).map_err(CommandError::Fault)?,
+            port: spec.port.clone(),
             role: role.to_owned(),
             user: user.clone(),
             password: password.clone(),
             database: database.to_owned(),
-            authority: authority_certificate(&folders),
-            shown_by: shown_by(password, existing, graph),
         })
-    }
-
-    /// What other programs have to be told.
-    pub(super) fn settings(&self) -> Result<Settings, CommandError> {
-        Ok(Settings {
-            engine: self.engine,
-            port: self.port,
-            database: self.database.clone(),
-            user: self.user.clone(),
-            authority: Some(self.authority.clone()),
-            password: self.shown_by.clone(),
-        })
-    }
-}
-
-/// What to type to see a password: people's are outputs, those of components are files of the deployment.
-fn shown_by(password: &NodeId, existing: &Existing, graph: &ProcessGraph) -> String {
-    let holds =
-        |output: &&Output| output.value.atoms().any(|atom| *atom == Atom::Secret(password.clone(), SecretPart::Value));
-    match graph.outputs.iter().find(holds) {
-        Some(output) => format!("landfall outputs {} --only {} --reveal", existing.name, output.name),
-        None => format!(
-            "cat {}",
-            existing.target.home().root().join("secrets").join(password.as_str()).join("value").display()
-        ),
     }
 }
 

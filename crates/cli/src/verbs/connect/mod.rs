@@ -1,18 +1,23 @@
 //! `landfall connect`: the right client of a database, logged in, encrypted, with nothing to remember.
 
-mod client;
-mod login;
+pub(crate) mod client;
+pub(crate) mod login;
 
+use crate::account;
 use crate::account::cloud::Cloud;
 use crate::arguments::ConnectArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
-use crate::deployment::{block_on, find_existing};
+use crate::deployment::{Existing, block_on, find_existing};
 use crate::surroundings::Surroundings;
-use crate::views::settings;
-use client::Client;
+use crate::views::settings::{self, Settings};
+use client::{Authority, Client, Reached};
+use engine::ports::Running as _;
+use local_runtime::authority_certificate;
 use login::Login;
-use model::{Fault, FaultKind};
+use model::process_graph::Output;
+use model::text::SecretPart;
+use model::{Atom, NodeId, ProcessGraph, Text};
 
 pub(crate) fn run(
     arguments: &ConnectArguments,
@@ -20,26 +25,41 @@ pub(crate) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
-        return Err(not_in_an_account(&cloud, "connect"));
+        return account::connect::run(&cloud, arguments, surroundings, console);
     }
     let existing = find_existing(&arguments.deployment)?;
-    let record = existing.finished()?;
-    let login = Login::find(arguments, &existing, &record.graph, surroundings)?;
+    let graph = &existing.finished()?.graph;
+    let login = Login::find(arguments, graph, surroundings)?;
+    let port = existing.target.port(&login.port).map_err(CommandError::Fault)?;
+    let authority = authority_certificate(&Surroundings::folders().map_err(CommandError::Preflight)?);
     if arguments.print {
-        return settings::print(&login.settings()?, console);
+        let settings = Settings {
+            engine: login.engine,
+            port,
+            database: login.database.clone(),
+            user: login.user.clone(),
+            authority: Some(authority),
+            password: shown_by(&login.password, &existing, graph),
+        };
+        return settings::print(&settings, console);
     }
     let client = Client::find(login.engine)?;
+    let password = Text::hole(Atom::Secret(login.password.clone(), SecretPart::Value));
+    let password = existing.target.fill(&password).map_err(CommandError::Fault)?;
     console.tell(&format!("{} as {}, database {}", login.component, login.role, login.database));
-    block_on(client.run(&login, &arguments.arguments, &existing.target))
+    let reached = Reached { port, name: None, authority: Authority::File(authority) };
+    block_on(client.run(&reached, &login, &password, &arguments.arguments))
 }
 
-/// Until sessions of an account lead there.
-pub(crate) fn not_in_an_account(cloud: &Cloud, verb: &str) -> CommandError {
-    let doing = format!("landfall {verb} in environment {}", cloud.application.environment.name);
-    let cause = "this version does that on this machine only";
-    let help = format!(
-        "hold a way open with `{}`, and use any client on the port that it prints",
-        cloud.command("tunnel open DATABASE")
-    );
-    CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, doing, cause).help(help))
+/// What to type to see a password: people's are outputs, those of components are files of the deployment.
+fn shown_by(password: &NodeId, existing: &Existing, graph: &ProcessGraph) -> String {
+    let holds =
+        |output: &&Output| output.value.atoms().any(|atom| *atom == Atom::Secret(password.clone(), SecretPart::Value));
+    match graph.outputs.iter().find(holds) {
+        Some(output) => format!("landfall outputs {} --only {} --reveal", existing.name, output.name),
+        None => format!(
+            "cat {}",
+            existing.target.home().root().join("secrets").join(password.as_str()).join("value").display()
+        ),
+    }
 }

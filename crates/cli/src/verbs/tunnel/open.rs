@@ -37,7 +37,7 @@ pub(super) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
-        return account::way::open(&cloud, arguments, surroundings, console);
+        return account::tunnel_open::run(&cloud, arguments, surroundings, console);
     }
     let existing = find_existing(&arguments.deployment)?;
     let graph = &existing.finished()?.graph;

@@ -1,12 +1,12 @@
 //! `landfall tunnel status`: how the tunnels are that a deployment keeps open.
 
+use crate::account;
 use crate::account::cloud::Cloud;
 use crate::arguments::DeploymentArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::{block_on, find_existing};
 use crate::surroundings::Surroundings;
-use crate::verbs::connect::not_in_an_account;
 use crate::views::style::{CAUTION, paint};
 use crate::views::table::columns;
 use crate::views::ways;
@@ -17,7 +17,7 @@ pub(super) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     if let Some(cloud) = Cloud::find(arguments, surroundings, console)? {
-        return Err(not_in_an_account(&cloud, "tunnel status"));
+        return account::tunnels::status(&cloud, arguments, surroundings, console);
     }
     let existing = find_existing(arguments)?;
     let status = block_on(async { existing.target.status().await.map_err(CommandError::Fault) })?;

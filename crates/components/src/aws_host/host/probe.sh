@@ -15,7 +15,8 @@ elif systemctl is-active --quiet "$UNIT" &&
   # The other server lets nobody ask from this side: that the connection is there and the database answers must do.
   if query; then works=1; fi
 fi
-echo "$METRIC: $works"
+# Goes to the log group with the lines of the client: whoever asks how the tunnel is reads the last one.
+echo "$(date --utc +%FT%TZ) $METRIC: $works"
 call monitoring/ -d Action=PutMetricData -d Version=2010-08-01 -d "Namespace=$NAMESPACE" \
   -d "MetricData.member.1.MetricName=$METRIC" -d "MetricData.member.1.Value=$works" \
   -d MetricData.member.1.Dimensions.member.1.Name=Tunnel \

@@ -1,12 +1,14 @@
 #!/bin/bash
-# Sends what the service said since the last time to its log group. What could not be sent is sent the next time.
+# Sends what the service said since the last time to its log group, and what a tunnel's probe said. What could not be sent is sent the
+# next time.
 set -euo pipefail
 . /etc/landfall/host.env
 cd "$STATE_DIRECTORY"
 rm -rf next
 mkdir next
 if test -e cursor; then cp cursor next/cursor; fi
-journalctl --quiet --all --no-pager --output json --unit "$UNIT" --cursor-file next/cursor >next/lines
+journalctl --quiet --all --no-pager --output json --cursor-file next/cursor \
+  "_SYSTEMD_UNIT=$UNIT" + "UNIT=$UNIT" _PID=1 + _SYSTEMD_UNIT=landfall-probe.service >next/lines
 test -s next/lines || exit 0
 . /usr/local/lib/landfall/aws.sh
 stream=service/$(metadata instance-id)
