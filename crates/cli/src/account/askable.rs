@@ -78,7 +78,9 @@ pub(crate) fn not_checkable(probe: &Probe, cloud: &Cloud) -> Option<String> {
 
 fn not_reachable(to: &Endpoint, probe: &Probe, cloud: &Cloud) -> Option<String> {
     match to {
-        Endpoint::Port { .. } => Some("it asks the program itself, which nothing but the balancer may reach".to_owned()),
+        Endpoint::Port { .. } => {
+            Some("it asks the program itself, which nothing but the balancer may reach".to_owned())
+        }
         Endpoint::Edge { .. } if is_internal(probe, cloud) => {
             Some("the balancer is inside its network; ask from there, with --connect-to where needed".to_owned())
         }

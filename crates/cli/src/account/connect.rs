@@ -30,7 +30,8 @@ pub(crate) fn run(
     let login = Login::find(arguments, &cloud.graph, surroundings)?;
     let place = place(cloud, login.component.as_str())?;
     if arguments.print {
-        let message = "`--print` has no meaning in an account: the way to the database is there while a command holds it";
+        let message =
+            "`--print` has no meaning in an account: the way to the database is there while a command holds it";
         let help = format!("hold one open with `{}`", cloud.command(&format!("tunnel open {}", login.component)));
         return Err(CommandError::usage(message, help));
     }
@@ -47,7 +48,7 @@ pub(crate) fn run(
     })?;
     block_on(async {
         console.tell(&format!("Opening a session to {} ({}).", login.component, to.address));
-        let (end, way) = opened(&ways, &to, &login).await?;
+        let (end, way) = opened(&ways, &to, &login, console).await?;
         let done = talk(client, &end, &login, &password, arguments, console).await;
         way.close().await;
         done
@@ -55,10 +56,16 @@ pub(crate) fn run(
 }
 
 /// The way, unless somebody stops waiting for it. From then on Ctrl-C is the client's.
-async fn opened(ways: &Ways, to: &Whereabouts, login: &Login) -> Result<(DatabaseEnd, Way), CommandError> {
+async fn opened(
+    ways: &Ways,
+    to: &Whereabouts,
+    login: &Login,
+    console: &Console,
+) -> Result<(DatabaseEnd, Way), CommandError> {
     let why = format!("landfall connect {} as {}", login.component, login.role);
+    let tell = |words: &str| console.tell(words);
     tokio::select! {
-        opened = ways.reach(to, &why) => opened.map_err(CommandError::Preflight),
+        opened = ways.reach(to, &why, &tell) => opened.map_err(CommandError::Preflight),
         stopped = tokio::signal::ctrl_c() => {
             stopped?;
             Err(CommandError::Interrupted)
@@ -84,11 +91,8 @@ async fn talk(
         console.tell(&paint(DIM, words));
     }
     console.tell(&format!("{} as {}, database {}", login.component, login.role, login.database));
-    let reached = Reached {
-        port: end.port,
-        name: end.server_name.clone(),
-        authority: Authority::Pem(end.authority.clone()),
-    };
+    let reached =
+        Reached { port: end.port, name: end.server_name.clone(), authority: Authority::Pem(end.authority.clone()) };
     client.run(&reached, login, password, &arguments.arguments).await
 }
 

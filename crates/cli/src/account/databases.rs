@@ -70,7 +70,7 @@ impl ThroughSessions {
     async fn server(&self, work: &DatabaseWork) -> Result<(Server, Way), Fault> {
         let authority_pem = self.ways.authorities().await?;
         let to = Whereabouts { address: work.address.clone(), port: work.place.port, hosts: work.hosts.clone() };
-        let way = self.ways.open(&to, 0, &format!("landfall: {}", work.address), Patience::Started).await?;
+        let way = self.ways.open(&to, 0, &format!("landfall: {}", work.address), Patience::Started, &|_| ()).await?;
         let access = Access {
             engine: work.place.content.engine,
             address: Address::Tcp {

@@ -2,7 +2,7 @@
 
 use crate::account::askable::{database_asked, database_ports};
 use crate::account::cloud::Cloud;
-use crate::account::way::{Way, Ways, Whereabouts};
+use crate::account::way::{Tell, Way, Ways, Whereabouts};
 use engine::ports::DatabaseEnd;
 use model::cfn::DatabasePlace;
 use model::probe::Probe;
@@ -27,6 +27,7 @@ impl OpenWays {
         ways: &Ways,
         cloud: &Cloud,
         world: &World,
+        tell: &Tell<'_>,
         probes: &[Probe],
         show: &(dyn Fn(&ProbeResult) + Sync),
     ) -> Self {
@@ -39,7 +40,7 @@ impl OpenWays {
             let name = &place.component;
             let reached = async {
                 let to = Whereabouts::of(place, world, cloud)?;
-                let reached = ways.reach(&to, &format!("landfall: proving what {name} lets in")).await?;
+                let reached = ways.reach(&to, &format!("landfall: proving what {name} lets in"), tell).await?;
                 Ok::<_, Fault>((to, reached))
             };
             let verdict = match reached.await {

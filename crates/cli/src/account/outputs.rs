@@ -1,7 +1,7 @@
 //! `landfall outputs` in an account: addresses, and secrets by reference.
 
-use crate::account::cloud::Cloud;
 use crate::account::askable::secrets_of;
+use crate::account::cloud::Cloud;
 use crate::account::running::CloudRunning;
 use crate::account::session::{Connected, Visit};
 use crate::account::verify::require_deployed;

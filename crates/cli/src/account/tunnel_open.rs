@@ -48,8 +48,9 @@ async fn hold(
     let name = &place.component;
     console.tell(&format!("Opening a session to {name}."));
     let why = format!("landfall tunnel open {name}");
+    let tell = |words: &str| console.tell(words);
     let way = tokio::select! {
-        opened = ways.open(to, port, &why, Patience::Started) => opened.map_err(CommandError::Preflight)?,
+        opened = ways.open(to, port, &why, Patience::Started, &tell) => opened.map_err(CommandError::Preflight)?,
         () = interrupt.cancelled() => return Err(CommandError::Interrupted),
     };
     let port = way.address().port();

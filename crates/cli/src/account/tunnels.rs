@@ -135,7 +135,8 @@ pub(crate) fn status(
     if found.is_empty() {
         return console.line(&format!("{} keeps no tunnel open", cloud.deployment.name));
     }
-    let rows = found.iter().map(|(node, facts)| vec![named(node), word(facts.standing).to_owned(), facts.words.clone()]);
+    let rows =
+        found.iter().map(|(node, facts)| vec![named(node), word(facts.standing).to_owned(), facts.words.clone()]);
     console.text(&columns(&["tunnel", "state", "seen by its host"], rows))
 }
 
@@ -159,8 +160,14 @@ mod tests {
         assert_eq!(told(&[key]).0, TunnelStanding::Waiting);
         let (standing, _, words) = told(&["Error: remote port forwarding failed for listen port 15240", none]);
         assert!(standing == TunnelStanding::Down && words.contains("listen port 15240"), "{words}");
-        assert_eq!(told(&[]), (TunnelStanding::Down, false, "its host has not said yet whether a query comes through".to_owned()));
+        assert_eq!(
+            told(&[]),
+            (TunnelStanding::Down, false, "its host has not said yet whether a query comes through".to_owned())
+        );
         let (standing, is_fresh, words) = told(&["2026-11-21T09:00:00Z TunnelWorks: 1"]);
-        assert!(standing == TunnelStanding::Down && !is_fresh && words.contains("since 2026-11-21T09:00:00Z"), "{words}");
+        assert!(
+            standing == TunnelStanding::Down && !is_fresh && words.contains("since 2026-11-21T09:00:00Z"),
+            "{words}"
+        );
     }
 }

@@ -118,7 +118,7 @@ pub(crate) async fn ask(
     };
     let asks_tunnels = probes.iter().any(|probe| matches!(probe.question, Question::Tunnel { .. }));
     let tunnels = if asks_tunnels { tunnels::look(session, cloud, world, true).await? } else { BTreeMap::new() };
-    let ways = OpenWays::open(&visit.ways()?, cloud, world, &probes, &show).await;
+    let ways = OpenWays::open(&visit.ways()?, cloud, world, &|words| console.tell(words), &probes, &show).await;
     probes.retain(|probe| match database_asked(probe).and_then(|port| ways.closed.get(port)) {
         Some(why) => {
             not_asked.push(named(probe, why.clone()));

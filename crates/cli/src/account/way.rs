@@ -24,6 +24,9 @@ const LONGEST_REASON: usize = 256;
 /// A file with the authorities of RDS, for machines that cannot fetch them.
 const AUTHORITIES: &str = "LANDFALL_RDS_AUTHORITIES";
 
+/// Is told what is waited for.
+pub(crate) type Tell<'a> = dyn Fn(&str) + Send + Sync + 'a;
+
 /// How long a host may take until Systems Manager hears of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
@@ -93,7 +96,14 @@ impl Ways {
     }
 
     /// A way to a database, on any free port of this machine or the one that is wanted.
-    pub(crate) async fn open(&self, to: &Whereabouts, port: u16, why: &str, patience: Patience) -> Result<Way, Fault> {
+    pub(crate) async fn open(
+        &self,
+        to: &Whereabouts,
+        port: u16,
+        why: &str,
+        patience: Patience,
+        tell: &Tell<'_>,
+    ) -> Result<Way, Fault> {
         let doing = format!("connecting to AWS for a session to {}", to.address);
         let account = CloudAccount::connect(self.connect.clone()).await;
         let account = account.map_err(|error| Fault::new(FaultKind::NeedsPerson, doing, error))?;
@@ -106,9 +116,14 @@ impl Ways {
         let forwarding = tunnel.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         // A host that has just started is heard of a minute or two later.
         let began = Instant::now();
+        let mut is_told = false;
         while let Err(fault) = tunnel.check().await {
             if fault.kind != FaultKind::Transient || began.elapsed() > patience.limit() {
                 return Err(fault);
+            }
+            if !is_told {
+                tell(&format!("{}; waiting up to {} s for one", fault.cause, patience.limit().as_secs()));
+                is_told = true;
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -116,9 +131,14 @@ impl Ways {
     }
 
     /// A way to a database for somebody who checks its certificate.
-    pub(crate) async fn reach(&self, to: &Whereabouts, why: &str) -> Result<(DatabaseEnd, Way), Fault> {
+    pub(crate) async fn reach(
+        &self,
+        to: &Whereabouts,
+        why: &str,
+        tell: &Tell<'_>,
+    ) -> Result<(DatabaseEnd, Way), Fault> {
         let authority = self.authorities().await?;
-        let way = self.open(to, 0, why, Patience::There).await?;
+        let way = self.open(to, 0, why, Patience::There, tell).await?;
         let end = DatabaseEnd { port: way.address().port(), server_name: Some(to.address.clone()), authority };
         Ok((end, way))
     }

@@ -17,6 +17,7 @@ mod people;
 mod private_access;
 mod private_webapp;
 mod proof;
+mod rds;
 mod small;
 mod stopped;
 mod support;

@@ -233,14 +233,20 @@ pub(crate) struct Rds {
     pub(crate) address: String,
     /// What the first `up` said.
     pub(crate) first: Output,
-    _endpoint: testkit::Endpoint,
+    _endpoint: testkit::account::Endpoint,
     // Ends after what runs in it.
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 impl Rds {
     /// Brings a manifest up from nothing; none, which is said, where the engine is not on this machine.
-    pub(crate) fn up(test: &str, engine: Engine, manifest: &str, more: &[(&str, &str)], arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn up(
+        test: &str,
+        engine: Engine,
+        manifest: &str,
+        more: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Option<Self> {
         let client = if engine.speaks_mysql() { "mariadb" } else { "psql" };
         let Some(server) = program(client).and_then(|_| Server::start(engine)) else {
             skip(test, &format!("{engine} is not on this machine"));

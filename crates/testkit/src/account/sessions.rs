@@ -35,6 +35,15 @@ impl Sessions for FakeAccount {
         const OPERATION: &str = "ssm:StartSession";
         let gateway = self.gateway();
         self.call(OPERATION, |m| {
+            if m.denied.contains(OPERATION) {
+                let words = format!(
+                    "User: arn:aws:iam::{0}:user/tester is not authorized to perform: {OPERATION} on resource: \
+                     arn:aws:ec2:{1}:{0}:instance/{2} because no identity-based policy allows the {OPERATION} action",
+                    m.account, m.region, request.instance
+                );
+                let kind = CallErrorKind::Denied { action: Some(OPERATION.to_owned()) };
+                return Err(refusal(OPERATION, kind, "AccessDeniedException", words));
+            }
             let is_online = m.computer(&request.instance).is_some_and(|thing| m.is_online(thing));
             let Some(gateway) = gateway.as_ref().filter(|_| is_online) else {
                 let words = format!("{} is not connected.", request.instance);

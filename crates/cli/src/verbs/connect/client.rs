@@ -203,13 +203,7 @@ fn password_line(password: &str) -> Zeroizing<String> {
     Zeroizing::new(format!("*:*:*:*:{}\n", password.replace('\\', "\\\\").replace(':', "\\:")))
 }
 
-fn option_file(
-    server: &Reached,
-    user: &str,
-    password: &str,
-    authority: &str,
-    dialect: Dialect,
-) -> Zeroizing<String> {
+fn option_file(server: &Reached, user: &str, password: &str, authority: &str, dialect: Dialect) -> Zeroizing<String> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     // These clients compare the name that they dial, and none other: where the certificate has another one they check its chain alone.
     let tls = match (dialect, &server.name) {
