@@ -58,6 +58,13 @@ pub enum What {
         /// Whose it was.
         from: String,
     },
+    /// A database that was changed by hand.
+    MendDatabase {
+        /// The database.
+        database: String,
+        /// What, for people.
+        what: String,
+    },
     /// What everybody might do in a database is taken away.
     CloseDatabase {
         /// The database.
@@ -162,6 +169,7 @@ impl fmt::Display for What {
             Self::TakeDatabase { database, from } => {
                 write!(f, "give database {database}, which is {from}'s, to its owner group")
             }
+            Self::MendDatabase { database, what } => write!(f, "mend database {database}: {what}"),
             Self::CloseDatabase { database } => write!(f, "close database {database} to everybody who is not named"),
             Self::CompleteGroups { database } => write!(f, "complete the rights of the groups of database {database}"),
             Self::CreateExtension { database, extension } => write!(f, "create extension {extension} in {database}"),

@@ -55,6 +55,13 @@ pub enum Strange {
         /// What.
         what: String,
     },
+    /// A database was changed by hand; the next `apply` mends it.
+    DatabaseChanged {
+        /// The database.
+        database: String,
+        /// What.
+        what: String,
+    },
     /// A login that nobody manages. It stays.
     UnmanagedLogin {
         /// The login.
@@ -110,7 +117,7 @@ impl Strange {
     /// Whether the next `apply` mends it.
     #[must_use]
     pub fn is_mended(&self) -> bool {
-        matches!(self, Self::GrantByHand { .. } | Self::LoginChanged { .. })
+        matches!(self, Self::GrantByHand { .. } | Self::LoginChanged { .. } | Self::DatabaseChanged { .. })
     }
 }
 
@@ -119,6 +126,7 @@ impl fmt::Display for Strange {
         match self {
             Self::GrantByHand { to, what } => write!(f, "{to} was given {what} by hand"),
             Self::LoginChanged { login, what } => write!(f, "login {login} was changed by hand: {what}"),
+            Self::DatabaseChanged { database, what } => write!(f, "database {database} was changed by hand: {what}"),
             Self::UnmanagedLogin { login, what } if what.is_empty() => write!(f, "login {login} is managed by nobody"),
             Self::UnmanagedLogin { login, what } => write!(f, "login {login} is managed by nobody and may {what}"),
             Self::UnmanagedGrant { login, database, what } => {

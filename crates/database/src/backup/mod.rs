@@ -86,7 +86,7 @@ async fn fill(programs: Option<&Path>, access: &Access, content: &DatabaseConten
     };
     let path = folder.join(DESCRIPTION);
     let json = serde_json::to_string_pretty(&description).map_err(|cause| file(&path, cause))?;
-    let mut written = fs::File::create(&path).map_err(|cause| file(&path, cause))?;
+    let mut written = create_file(&path)?;
     written.write_all(json.as_bytes()).and_then(|()| written.sync_all()).map_err(|cause| file(&path, cause))?;
     sync(folder)?;
     Ok(description)
@@ -277,6 +277,14 @@ fn create_private(folder: &Path) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(|cause| file(folder, cause))
+}
+
+/// Makes a file that only this user reads, wherever it is copied to.
+fn create_file(path: &Path) -> Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path).map_err(|cause| file(path, cause))
 }
 
 fn sync(folder: &Path) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The engines' own tools. Passwords reach them in a file that only its owner reads and that is gone when they end; never as an argument
 //! or in the environment.
 
-use super::{file, program};
+use super::{create_file, file, program};
 use crate::access::{Access, Address, Tls};
 use crate::error::{Error, Result, refused};
 use model::database::Engine;
@@ -20,7 +20,7 @@ pub(super) fn dump_name(engine: Engine, number: usize) -> String {
 /// Dumps a database into a file, synced.
 pub(super) async fn dump(programs: Option<&Path>, access: &Access, database: &str, into: &Path) -> Result<()> {
     let given = Given::new(access)?;
-    let output = fs::File::create(into).map_err(|cause| file(into, cause))?;
+    let output = create_file(into)?;
     let to_be_synced = output.try_clone().map_err(|cause| file(into, cause))?;
     let mut command = if access.engine.speaks_mysql() {
         let mut command =
@@ -61,20 +61,51 @@ pub(super) async fn load(
     dump: &Path,
 ) -> Result<()> {
     let given = Given::new(access)?;
-    let mut command = if access.engine.speaks_mysql() {
+    if access.engine.speaks_mysql() {
         let input = fs::File::open(dump).map_err(|cause| file(dump, cause))?;
         let mut command = mysql_program(programs, access, &["mariadb", "mysql"], &["mysql", "mariadb"], &given);
         command.args(["--default-character-set=utf8mb4", "--"]).arg(database).stdin(input);
-        command
-    } else {
+        return run(command.stdout(Stdio::null())).await;
+    }
+    let contents = contents(programs, dump).await?;
+    for (number, (part, is_administrators)) in parts(&contents).into_iter().enumerate() {
+        let list = format!("contents-{number}");
+        given.write(&list, &part)?;
         let mut command = Command::new(program(programs, "pg_restore"));
         command.args(["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", "--no-password"]);
-        command.args(owner.map(|owner| format!("--role={owner}")));
+        command.arg(format!("--use-list={}", given.path(&list).display()));
+        command.args(owner.filter(|_| !is_administrators).map(|owner| format!("--role={owner}")));
         given.postgres(&mut command, access, database);
-        command.arg(dump);
-        command
-    };
-    run(command.stdout(Stdio::null())).await
+        run(command.arg(dump).stdout(Stdio::null())).await?;
+    }
+    Ok(())
+}
+
+/// What is in a dump of PostgreSQL, a line for each thing, in the order in which it is made.
+async fn contents(programs: Option<&Path>, dump: &Path) -> Result<String> {
+    let mut command = Command::new(program(programs, "pg_restore"));
+    let output = output(command.arg("--list").arg(dump).stdout(Stdio::piped())).await?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
+}
+
+/// The parts of a dump's contents that are made one after the other, each with whether the administrator makes it: extensions, which
+/// an owner often may not make. Their schemas come before them, everything else behind.
+fn parts(contents: &str) -> Vec<(String, bool)> {
+    let (mut schemas, mut extensions, mut others) = (String::new(), String::new(), String::new());
+    for line in contents.lines().filter(|line| !line.starts_with(';')) {
+        // `3; 3079 16386 EXTENSION - pg_trgm`, `4; 0 0 COMMENT - EXTENSION pg_trgm`
+        let words: Vec<&str> = line.split_whitespace().skip(3).take(3).collect();
+        let part = match words.as_slice() {
+            ["SCHEMA", ..] => &mut schemas,
+            ["EXTENSION", ..] => &mut extensions,
+            ["COMMENT", "-", "EXTENSION"] => continue,
+            _ => &mut others,
+        };
+        part.push_str(line);
+        part.push('\n');
+    }
+    let all = [(schemas, false), (extensions, true), (others, false)];
+    all.into_iter().filter(|(part, _)| !part.is_empty()).collect()
 }
 
 /// The first of the programs that is there; MariaDB's and MySQL's names stand for each other.
@@ -93,6 +124,11 @@ fn mysql_program(programs: Option<&Path>, access: &Access, maria: &[&str], mysql
 }
 
 async fn run(command: &mut Command) -> Result<()> {
+    output(command).await.map(drop)
+}
+
+/// What a tool wrote to its standard output, where that is a pipe.
+async fn output(command: &mut Command) -> Result<Vec<u8>> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let failed = |cause: String| Error::Tool { program: name.clone(), cause };
     if command.as_std().get_args().next().is_none() {
@@ -101,7 +137,7 @@ async fn run(command: &mut Command) -> Result<()> {
     let child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().map_err(|cause| failed(cause.to_string()))?;
     let output = child.wait_with_output().await.map_err(|cause| failed(cause.to_string()))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let last: Vec<&str> = said.lines().rev().take(5).collect();
@@ -140,10 +176,7 @@ impl Given {
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.path(name);
-        let mut options = fs::OpenOptions::new();
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut opened = options.write(true).create_new(true).open(&path).map_err(|cause| file(&path, cause))?;
+        let mut opened = create_file(&path)?;
         opened.write_all(text.as_bytes()).map_err(|cause| file(&path, cause))
     }
 

@@ -1,7 +1,7 @@
 //! What is to be done so that a PostgreSQL server holds what is wanted. Pure.
 
 use super::logins::surplus_attributes;
-use super::rights::{KINDS, give, set_default, wanted_defaults};
+use super::rights::{KINDS, close_large_objects, give, set_default, wanted_defaults};
 use super::state::{Database, Inside, State};
 use super::strange::Stray;
 use super::{LEVELS, LONGEST_NAME, grantee, group, name, text};
@@ -132,7 +132,7 @@ impl Plan<'_> {
                     );
                     self.push(What::CreateDatabase { database: database.clone() }, vec![Step::alone(sql)]);
                 }
-                Some(there) if there.owner == owner => {}
+                Some(there) if there.owner == owner => self.mend_database(database, there),
                 Some(there) if there.is_mine => {
                     let sql = format!("ALTER DATABASE {} OWNER TO {};", name(database), name(&owner));
                     let what = What::TakeDatabase { database: database.clone(), from: there.owner.clone() };
@@ -152,6 +152,14 @@ impl Plan<'_> {
         Ok(())
     }
 
+    fn mend_database(&mut self, database: &str, there: &Database) {
+        if there.limit >= 0 {
+            let what =
+                What::MendDatabase { database: database.to_owned(), what: "any number of connections".to_owned() };
+            self.push(what, vec![Step::home(format!("ALTER DATABASE {} CONNECTION LIMIT -1;", name(database)))]);
+        }
+    }
+
     /// Takes what is everybody's, and what managed roles have by hand, from every database that the administrator may change.
     fn shut(&mut self) {
         for (database, there) in &self.state.databases {
@@ -163,10 +171,18 @@ impl Plan<'_> {
                 self.push(What::CloseDatabase { database: database.clone() }, vec![Step::home(sql)]);
             }
             for (to, privileges) in self.state.database_strays(self.content, database, there) {
-                let sql = format!("REVOKE {privileges} ON DATABASE {} FROM {};", name(database), grantee(&to));
+                let sql = format!("REVOKE {privileges} ON DATABASE {} FROM {} CASCADE;", name(database), grantee(&to));
                 let what = What::Revoke { from: to, what: format!("{privileges} on database {database}") };
                 self.push(what, vec![Step::home(sql)]);
             }
+        }
+        if !self.state.is_superuser {
+            return;
+        }
+        for (to, parameter, privilege) in self.state.parameter_strays(self.content) {
+            let sql = format!("REVOKE {privilege} ON PARAMETER {parameter} FROM {} CASCADE;", name(to));
+            let what = What::Revoke { from: to.clone(), what: format!("{privilege} on parameter {parameter}") };
+            self.push(what, vec![Step::home(sql)]);
         }
     }
 
@@ -241,6 +257,9 @@ impl Plan<'_> {
                 steps.push(set_default(database, kind, &who, privileges));
             }
         }
+        if self.state.is_superuser && (is_new || !inside.open_writers.is_empty()) {
+            steps.push(close_large_objects(database));
+        }
         if is_new {
             let sql = format!("GRANT USAGE ON SCHEMA public TO {}, {};", name(&reading), name(&writing));
             steps.push(Step::inside(database, sql));
@@ -305,6 +324,12 @@ impl State {
         };
         let strays = there.grants.iter().filter(|(to, privilege)| managed.contains(to) && !of_group(to, privilege));
         strays.cloned().collect()
+    }
+
+    /// Grants on settings of the server that managed roles have.
+    pub(super) fn parameter_strays(&self, content: &DatabaseContent) -> Vec<&(String, String, String)> {
+        let managed = self.managed_names(content);
+        self.parameters.iter().filter(|(to, _, _)| managed.contains(to)).collect()
     }
 
     /// Managed logins and groups.

@@ -1,14 +1,15 @@
 //! Logins: their passwords, limits and groups, and their end.
 
 use super::difference::Plan;
-use super::state::{Recorded, Role};
+use super::state::{Recorded, Role, State};
+use super::strange::in_database;
 use super::{group, name, text};
 use crate::change::{DropReason, Form, Place, Step, What};
 use crate::check::password;
 use crate::error::Result;
 use crate::server::LEDGER;
 use crate::verifier::{self, Scram};
-use model::database::{GrantLevel, RoleDeclaration};
+use model::database::{DatabaseContent, GrantLevel, RoleDeclaration};
 use model::{NodeId, Secret};
 use std::collections::BTreeSet;
 
@@ -79,7 +80,21 @@ impl Plan<'_> {
             }
         };
         self.attributes(there, login_name, limit);
+        self.own_settings(login);
         Ok((!is_recorded).then(record))
+    }
+
+    /// Settings that somebody gave a login, or it gave itself, would stay with it and change what its programs see.
+    fn own_settings(&mut self, login: &str) {
+        for (database, setting) in self.state.own_settings(self.content, login) {
+            let parameter = setting.split('=').next().unwrap_or(setting);
+            let place = if database.is_empty() { String::new() } else { format!(" IN DATABASE {}", name(database)) };
+            // Extensions have names with a point, each part of which is a name.
+            let quoted: Vec<String> = parameter.split('.').map(name).collect();
+            let sql = format!("ALTER ROLE {}{place} RESET {};", name(login), quoted.join("."));
+            let what = format!("no {parameter} of its own{}", in_database(database));
+            self.push(What::ChangeLogin { login: login.to_owned(), what }, vec![Step::home(sql)]);
+        }
     }
 
     fn attributes(&mut self, there: &Role, login: String, limit: i64) {
@@ -133,16 +148,32 @@ impl Plan<'_> {
                 self.leave_group(login, group, by, true);
             }
         }
+        let of_login = self.state.roles.get(login).map(|role| role.member_of.as_slice()).unwrap_or_default();
+        for membership in of_login.iter().filter(|one| one.may_give && wanted.contains(&one.group)) {
+            let sql = format!(
+                "REVOKE ADMIN OPTION FOR {} FROM {}{} CASCADE;",
+                name(&membership.group),
+                name(login),
+                self.granted_by(&membership.by)
+            );
+            let what = format!("the right to make others members of {}", membership.group);
+            self.push(What::Revoke { from: login.to_owned(), what }, vec![Step::home(sql)]);
+        }
+    }
+
+    /// Who gave a membership is part of its name from PostgreSQL 16 on.
+    fn granted_by(&self, by: &str) -> String {
+        if self.state.number >= 160_000 && !by.is_empty() && by != self.state.me {
+            format!(" GRANTED BY {}", name(by))
+        } else {
+            String::new()
+        }
     }
 
     /// Takes a member out of a group. A session that acts for the group would go on doing so: it ends.
     pub(super) fn leave_group(&mut self, member: &str, group: &str, by: &str, is_login: bool) {
-        let granted_by = if self.state.number >= 160_000 && !by.is_empty() && by != self.state.me {
-            format!(" GRANTED BY {}", name(by))
-        } else {
-            String::new()
-        };
-        let mut steps = vec![Step::alone(format!("REVOKE {} FROM {}{granted_by};", name(group), name(member)))];
+        let granted_by = self.granted_by(by);
+        let mut steps = vec![Step::alone(format!("REVOKE {} FROM {}{granted_by} CASCADE;", name(group), name(member)))];
         if is_login {
             steps.extend(self.with_power_over(member, vec![Step::EndSessions { login: member.to_owned() }], true));
         }
@@ -198,6 +229,17 @@ impl Plan<'_> {
             steps.extend([Step::home(sql), forget]);
             self.push(What::DropLogin { login: login.clone(), why }, steps);
         }
+    }
+}
+
+impl State {
+    /// Settings that a login has besides the one by which owners act as their group.
+    pub(super) fn own_settings(&self, content: &DatabaseContent, login: &str) -> Vec<(&str, &str)> {
+        let all = self.roles.get(login).map(|role| role.settings.as_slice()).unwrap_or_default();
+        let is_ours =
+            |database: &str, setting: &str| content.databases.contains_key(database) && setting.starts_with("role=");
+        let own = all.iter().filter(|(database, setting)| !is_ours(database, setting));
+        own.map(|(database, setting)| (database.as_str(), setting.as_str())).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Looks at a PostgreSQL server: two questions to the server, two to each database of the manifest, all databases at once.
 
-use super::state::{Database, Recorded, Role, State};
+use super::state::{Database, Membership, Recorded, Role, State};
 use super::{LEVELS, group, inside};
 use crate::connection::{Connection, Row};
 use crate::error::Result;
@@ -17,10 +17,10 @@ SELECT rolname, rolcanlogin, rolinherit, rolconnlimit, rolvaliduntil IS NOT NULL
        CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
        CASE WHEN rolbypassrls THEN 'BYPASSRLS' END)
   FROM pg_roles ORDER BY rolname;
-SELECT member.rolname, granted.rolname, coalesce(grantor.rolname, '')
+SELECT member.rolname, granted.rolname, coalesce(grantor.rolname, ''), m.admin_option
   FROM pg_auth_members m JOIN pg_roles member ON member.oid = m.member JOIN pg_roles granted ON granted.oid = m.roleid
   LEFT JOIN pg_roles grantor ON grantor.oid = m.grantor;
-SELECT datname, owner.rolname, pg_has_role(datdba, 'USAGE'), datallowconn
+SELECT datname, owner.rolname, pg_has_role(datdba, 'USAGE'), datallowconn, datconnlimit
   FROM pg_database JOIN pg_roles owner ON owner.oid = datdba ORDER BY datname;
 SELECT datname, coalesce(grantee.rolname, ''), a.privilege_type
   FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) a LEFT JOIN pg_roles grantee ON grantee.oid = a.grantee
@@ -33,6 +33,7 @@ SELECT DISTINCT role.rolname, datname
 
 const LEDGER_ROWS: &str = "SELECT login, role, salt, fingerprint, grants FROM landfall.login ORDER BY login;";
 const VERIFIERS: &str = "SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin;";
+const PARAMETERS: &str = "SELECT rolname, parname, privilege_type FROM pg_parameter_acl, aclexplode(paracl) a JOIN pg_roles r ON r.oid = a.grantee;";
 /// Lines that match logins over TCP without TLS; `reject` lets nobody in.
 const HBA: &str = "SELECT line_number, type, array_to_string(database, ','), array_to_string(user_name, ','), coalesce(address, ''), auth_method
   FROM pg_hba_file_rules WHERE error IS NULL AND type IN ('host', 'hostnossl') AND auth_method <> 'reject' ORDER BY line_number;";
@@ -99,7 +100,7 @@ async fn first(home: &mut Connection) -> Result<State> {
     }
     for row in next() {
         if let Some(role) = state.roles.get_mut(&field(&row, 0)) {
-            role.member_of.push((field(&row, 1), field(&row, 2)));
+            role.member_of.push(Membership { group: field(&row, 1), by: field(&row, 2), may_give: is_true(&row, 3) });
         }
     }
     for row in next() {
@@ -107,6 +108,7 @@ async fn first(home: &mut Connection) -> Result<State> {
             owner: field(&row, 1),
             is_mine: is_true(&row, 2) || state.is_superuser,
             allows_connections: is_true(&row, 3),
+            limit: field(&row, 4).parse().unwrap_or(-1),
             ..Database::default()
         };
         state.databases.insert(field(&row, 0), database);
@@ -132,7 +134,13 @@ async fn first(home: &mut Connection) -> Result<State> {
 
 /// What can be asked only once it is known to be there and readable.
 async fn second(home: &mut Connection, state: &mut State, shows_hba: bool) -> Result<()> {
-    let asked = [(state.has_ledger, LEDGER_ROWS), (state.shows_verifiers, VERIFIERS), (shows_hba, HBA)];
+    let has_parameters = state.number >= 150_000;
+    let asked = [
+        (state.has_ledger, LEDGER_ROWS),
+        (state.shows_verifiers, VERIFIERS),
+        (shows_hba, HBA),
+        (has_parameters, PARAMETERS),
+    ];
     let sql: String = asked.iter().filter(|(is_asked, _)| *is_asked).map(|(_, sql)| *sql).collect();
     if sql.is_empty() {
         return Ok(());
@@ -157,5 +165,6 @@ async fn second(home: &mut Connection, state: &mut State, shows_hba: bool) -> Re
         let shown: Vec<String> = row.into_iter().skip(1).flatten().filter(|text| !text.is_empty()).collect();
         state.hba.push(shown.join(" "));
     }
+    state.parameters = next(has_parameters).iter().map(|row| (field(row, 0), field(row, 1), field(row, 2))).collect();
     Ok(())
 }

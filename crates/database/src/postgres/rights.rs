@@ -49,6 +49,30 @@ impl Kind {
     }
 }
 
+/// Functions that write large objects. Everybody may call them in a new database, readers too.
+pub(super) const WRITERS_OF_LARGE_OBJECTS: [&str; 8] = [
+    "lo_creat(integer)",
+    "lo_create(oid)",
+    "lo_from_bytea(oid,bytea)",
+    "lo_put(oid,bigint,bytea)",
+    "lo_truncate(integer,integer)",
+    "lo_truncate64(integer,bigint)",
+    "lo_unlink(oid)",
+    "lowrite(integer,bytea)",
+];
+
+/// Leaves them to those who may write.
+pub(super) fn close_large_objects(database: &str) -> Step {
+    let functions = WRITERS_OF_LARGE_OBJECTS.map(|function| format!("pg_catalog.{function}")).join(", ");
+    let writers = [GrantLevel::ReadWrite, GrantLevel::Owner].map(|level| name(&group(database, level))).join(", ");
+    Step::inside(
+        database,
+        format!(
+            "REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC; GRANT EXECUTE ON FUNCTION {functions} TO {writers};"
+        ),
+    )
+}
+
 pub(super) const READERS: [GrantLevel; 2] = [GrantLevel::ReadOnly, GrantLevel::ReadWrite];
 
 /// Asks for schemas, tables and sequences on which a group lacks something, and the administrator can give it. Groups that are
@@ -57,33 +81,36 @@ pub(super) fn lacking_question(database: &str, has_groups: bool) -> String {
     let owner = text(&group(database, GrantLevel::Owner));
     let mut parts = Vec::new();
     for level in READERS {
-        let who = text(&group(database, level));
+        let (who, role) = (text(&group(database, level)), text(&name(&group(database, level))));
         for kind in &KINDS {
-            let function = format!("has_{}_privilege", kind.word.to_lowercase());
-            let has = |oid: &str| {
+            // What is everybody's is not the group's: it will be taken away.
+            let has = |acl: &str| {
                 if !has_groups {
                     return "false".to_owned();
                 }
-                let all =
-                    kind.privileges(level).iter().map(|privilege| format!("{function}({who}, {oid}, '{privilege}')"));
-                all.collect::<Vec<_>>().join(" AND ")
+                let all: Vec<String> = kind.privileges(level).iter().map(|privilege| text(privilege)).collect();
+                let wanted = all.len();
+                format!(
+                    "(SELECT count(DISTINCT privilege_type) = {wanted} FROM aclexplode({acl}) \
+                     WHERE grantee = {role}::regrole AND privilege_type IN ({}))",
+                    all.join(", ")
+                )
             };
             parts.push(if kind.relkinds.is_empty() {
                 format!(
                     "SELECT 'SCHEMA', quote_ident(nspname), {who} FROM pg_namespace n WHERE (nspname = 'public' OR \
                      pg_get_userbyid(nspowner) = {owner}) AND pg_has_role(nspowner, 'USAGE') AND NOT ({})",
-                    has("n.oid")
+                    has("n.nspacl")
                 )
             } else {
-                // In a subquery that the planner may not merge: has_sequence_privilege fails on what is no sequence.
                 format!(
-                    "SELECT '{}', format('%I.%I', nspname, relname), {who} FROM (SELECT c.oid, nspname, relname FROM pg_class c \
+                    "SELECT '{}', format('%I.%I', nspname, relname), {who} FROM (SELECT relacl, nspname, relname FROM pg_class c \
                      JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ({}) AND (nspname = 'public' OR \
                      pg_get_userbyid(nspowner) = {owner}) AND pg_has_role(relowner, 'USAGE') AND NOT EXISTS (SELECT FROM pg_depend d \
-                     WHERE d.objid = c.oid AND d.deptype = 'e') OFFSET 0) c WHERE NOT ({})",
+                     WHERE d.objid = c.oid AND d.deptype = 'e')) c WHERE NOT ({})",
                     kind.word,
                     kind.relkinds,
-                    has("c.oid")
+                    has("c.relacl")
                 )
             });
         }

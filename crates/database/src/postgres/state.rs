@@ -21,6 +21,8 @@ pub(crate) struct State {
     /// Managed logins, from the ledger.
     pub(crate) recorded: IndexMap<String, Recorded>,
     pub(super) databases: IndexMap<String, Database>,
+    /// Grants on settings of the server: (to whom, which setting, what).
+    pub(super) parameters: Vec<(String, String, String)>,
     /// Lines of `pg_hba.conf` that let logins in without TLS.
     pub(super) hba: Vec<String>,
 }
@@ -45,8 +47,8 @@ pub(super) struct Role {
     pub(super) limit: i64,
     pub(super) has_expiry: bool,
     pub(super) verifier: Option<String>,
-    /// The groups that it is in, with who put it there.
-    pub(super) member_of: Vec<(String, String)>,
+    /// The groups that it is in.
+    pub(super) member_of: Vec<Membership>,
     /// Settings: (database, `name=value`).
     pub(super) settings: Vec<(String, String)>,
     /// Databases in which something depends on it.
@@ -60,6 +62,8 @@ pub(super) struct Database {
     /// Whether the administrator may act as its owner.
     pub(super) is_mine: bool,
     pub(super) allows_connections: bool,
+    /// How many connections it takes; -1 is any number.
+    pub(super) limit: i64,
     pub(super) grants: Vec<(String, String)>,
     /// What is inside, of those that are in the manifest.
     pub(super) inside: Option<Inside>,
@@ -81,6 +85,18 @@ pub(super) struct Inside {
     pub(super) lacking: Vec<(String, String, String)>,
     /// Logins that own something here.
     pub(super) owners: BTreeSet<String>,
+    /// Functions that write large objects and that everybody may call.
+    pub(super) open_writers: Vec<String>,
+}
+
+/// That a role is in a group.
+#[derive(Clone)]
+pub(super) struct Membership {
+    pub(super) group: String,
+    /// Who put it there.
+    pub(super) by: String,
+    /// Whether it may put others there.
+    pub(super) may_give: bool,
 }
 
 /// A grant on an object.
@@ -88,12 +104,14 @@ pub(super) struct Inside {
 pub(super) struct ObjectGrant {
     /// Empty means everybody.
     pub(super) to: String,
-    /// SCHEMA, TABLE, SEQUENCE, FUNCTION, or COLUMNS with the columns in the object.
+    /// As in GRANT; COLUMN has the columns in the object.
     pub(super) kind: String,
     /// Quoted.
     pub(super) object: String,
     pub(super) owner: String,
     pub(super) privilege: String,
+    /// Whether it may be given on.
+    pub(super) may_give: bool,
     /// Whether the object's schema is one of the server's own.
     pub(super) is_of_system: bool,
 }
@@ -120,6 +138,6 @@ impl State {
     /// All memberships: who in what, put there by whom.
     pub(super) fn memberships(&self, member: &str) -> BTreeMap<&str, &str> {
         let role = self.roles.get(member).into_iter();
-        role.flat_map(|role| role.member_of.iter().map(|(group, by)| (group.as_str(), by.as_str()))).collect()
+        role.flat_map(|role| role.member_of.iter().map(|one| (one.group.as_str(), one.by.as_str()))).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What a PostgreSQL server has that nobody asked for.
 
 use super::difference::is_looked_at;
-use super::rights::{KINDS, plural, wanted_defaults};
+use super::rights::{KINDS, WRITERS_OF_LARGE_OBJECTS, plural, wanted_defaults};
 use super::state::{ObjectGrant, State};
 use super::{LEVELS, grantee, group, name};
 use crate::observed::Strange;
@@ -31,9 +31,9 @@ impl State {
             let statements = match kind {
                 "COLUMN" => privileges
                     .iter()
-                    .map(|privilege| format!("REVOKE {privilege} {object} FROM {};", grantee(to)))
+                    .map(|privilege| format!("REVOKE {privilege} {object} FROM {} CASCADE;", grantee(to)))
                     .collect(),
-                _ => vec![format!("REVOKE {} ON {kind} {object} FROM {};", privileges.join(", "), grantee(to))],
+                _ => vec![format!("REVOKE {} ON {kind} {object} FROM {} CASCADE;", privileges.join(", "), grantee(to))],
             };
             let what = match kind {
                 "COLUMN" => format!("{} {object}", privileges.join(", ")),
@@ -41,7 +41,22 @@ impl State {
             };
             Stray { to: to.to_owned(), what, owner: owner.to_owned(), statements }
         });
-        objects.chain(self.default_strays(content, database)).collect()
+        // What a group has as it should, but may give on.
+        let given_on = inside.grants.iter().filter(|grant| grant.may_give && is_fine(database, grant)).map(|grant| {
+            let on = format!("{} ON {} {}", grant.privilege, grant.kind, grant.object);
+            Stray {
+                to: grant.to.clone(),
+                what: format!(
+                    "the right to give on {} on {} {}",
+                    grant.privilege,
+                    grant.kind.to_lowercase(),
+                    grant.object
+                ),
+                owner: grant.owner.clone(),
+                statements: vec![format!("REVOKE GRANT OPTION FOR {on} FROM {} CASCADE;", grantee(&grant.to))],
+            }
+        });
+        objects.chain(given_on).chain(self.default_strays(content, database)).collect()
     }
 
     fn default_strays(&self, content: &DatabaseContent, database: &str) -> Vec<Stray> {
@@ -90,6 +105,10 @@ impl State {
         }
         self.strange_databases(content, &mut strange);
         self.strange_logins(content, &mut strange);
+        for (to, parameter, privilege) in self.parameter_strays(content) {
+            let what = format!("{privilege} on parameter {parameter}");
+            strange.push(Strange::GrantByHand { to: to.clone(), what });
+        }
         let line = |line: &String| Strange::WithoutTls { who: format!("by pg_hba.conf ({line}), logins") };
         strange.extend(self.hba.iter().map(line));
         strange
@@ -109,6 +128,10 @@ impl State {
                     },
                     false => Strange::PublicConnect { database: database.clone() },
                 });
+            }
+            if there.limit >= 0 && content.databases.contains_key(database) {
+                let what = format!("it takes {} connections", there.limit);
+                strange.push(Strange::DatabaseChanged { database: database.clone(), what });
             }
             for (to, privileges) in self.database_strays(content, database, there) {
                 strange.push(Strange::GrantByHand { to, what: format!("{privileges} on database {database}") });
@@ -133,6 +156,14 @@ impl State {
         for (login, role) in &self.roles {
             let is_own = *login == self.me || login.starts_with("pg_") || login.starts_with("rds");
             if let Some(recorded) = self.recorded.get(login) {
+                for membership in role.member_of.iter().filter(|membership| membership.may_give) {
+                    let what = format!("the right to make others members of {}", membership.group);
+                    strange.push(Strange::GrantByHand { to: login.clone(), what });
+                }
+                for (database, setting) in self.own_settings(content, login) {
+                    let what = format!("{setting}{}", in_database(database));
+                    strange.push(Strange::LoginChanged { login: login.clone(), what });
+                }
                 for (group_name, _) in self.memberships(login) {
                     let is_recorded = recorded.grants.iter().any(|grant| is_group_of(grant, group_name));
                     if !is_recorded && !is_wanted(content, &recorded.role, group_name) {
@@ -169,6 +200,11 @@ impl State {
     }
 }
 
+/// Where a setting of a login holds.
+pub(super) fn in_database(database: &str) -> String {
+    if database.is_empty() { String::new() } else { format!(" in {database}") }
+}
+
 fn is_wanted(content: &DatabaseContent, role: &str, group_name: &str) -> bool {
     let declared = content.roles.get(role);
     declared
@@ -190,8 +226,10 @@ fn is_fine(database: &str, grant: &ObjectGrant) -> bool {
         return false;
     }
     let level = LEVELS.into_iter().find(|level| group(database, *level) == grant.to);
+    let writes = level == Some(GrantLevel::ReadWrite) && grant.kind == "ROUTINE";
     match level {
         None => false,
+        Some(_) if writes => WRITERS_OF_LARGE_OBJECTS.contains(&grant.object.as_str()),
         Some(GrantLevel::Owner) => !grant.is_of_system || grant.kind == "ROUTINE",
         Some(level) => {
             let kind = KINDS.iter().find(|kind| kind.word == grant.kind);

@@ -41,6 +41,11 @@ async fn what_was_copied_comes_back_under_another_name() {
         let again = backup(programs.as_deref(), &access, &wanted, &into).await;
         assert!(matches!(again, Err(Error::Refused { .. })), "{again:?}");
 
+        for entry in std::fs::read_dir(&into).unwrap().flatten() {
+            let mode = std::os::unix::fs::MetadataExt::mode(&entry.metadata().unwrap()) & 0o777;
+            assert_eq!(mode, 0o600, "{}", entry.path().display());
+        }
+
         let restored = restore(programs.as_deref(), &access, &into, "teams", "again").await.unwrap();
         assert_eq!((restored.tables, restored.differences.len()), (2, 0));
         let twice = restore(programs.as_deref(), &access, &into, "teams", "again").await;
@@ -57,6 +62,31 @@ async fn what_was_copied_comes_back_under_another_name() {
         assert_eq!(ask(&server, "bi", "again", "SELECT * FROM teams").await.unwrap(), 1);
         ask(&server, "app", "again", "ALTER TABLE teams ADD more int").await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn extensions_that_an_owner_may_not_make_come_back_too() {
+    let Some(server) = turn(Kind::Postgres).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut wanted = content(&server, &["teams"]);
+    wanted.databases["teams"].extensions = vec!["dblink".to_owned(), "pg_trgm".to_owned()];
+    let schema = "CREATE SCHEMA tools; CREATE TABLE tools.words (word text);\n\
+                  CREATE INDEX ON tools.words USING gin (word gin_trgm_ops); INSERT INTO tools.words VALUES ('a');";
+    data(&mut wanted, folder.path(), "teams", "schema.sql", schema, None);
+    converge(&mut Server::new(server.administrator()), &wanted, folder.path()).await.unwrap();
+    server.sql(Some("teams"), "CREATE EXTENSION fuzzystrmatch SCHEMA tools").await;
+    let (programs, access, into) = (programs(&server), server.administrator(), folder.path().join("copy"));
+    backup(programs.as_deref(), &access, &wanted, &into).await.unwrap();
+    let restored = restore(programs.as_deref(), &access, &into, "teams", "again").await.unwrap();
+    assert_eq!((restored.tables, restored.differences.len()), (1, 0));
+    let question = "SELECT extname || '|' || rolname || '|' || nspname FROM pg_extension JOIN pg_roles r ON r.oid = extowner \
+                    JOIN pg_namespace n ON n.oid = extnamespace WHERE extname <> 'plpgsql' ORDER BY 1";
+    let has: Vec<String> = server.sql(Some("again"), question).await.into_iter().flatten().flatten().collect();
+    let admin = crate::servers::ADMINISTRATOR;
+    assert_eq!(
+        has,
+        [format!("dblink|{admin}|public"), format!("fuzzystrmatch|{admin}|tools"), format!("pg_trgm|{admin}|public")]
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod by_hand;
 mod connecting;
 mod converging;
 mod copies;

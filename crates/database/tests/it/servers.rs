@@ -226,7 +226,7 @@ fn start(kind: Kind) -> Option<Running> {
             fs::write(data.join("pg_hba.conf"), "local all all scram-sha-256\nhostssl all all all scram-sha-256\n")
                 .unwrap();
             let settings = format!(
-                "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{0}'\nfsync = off\nssl = on\n\
+                "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{0}'\nfsync = off\nlo_compat_privileges = on\nssl = on\n\
                  ssl_cert_file = '{0}/server.pem'\nssl_key_file = '{0}/server.key'\nmax_connections = 200\nlog_statement = 'all'\n\
                  log_min_duration_statement = 0\n",
                 folder.display()

@@ -3,7 +3,7 @@
 use crate::database::access::{access_to, refused, wait_for};
 use crate::ports;
 use crate::target::LocalTarget;
-use database::{Given, Observed, Passwords, Progress, Server, Strange, What};
+use database::{Change, Given, Observed, Passwords, Progress, Server, Strange, What};
 use engine::ports::Job;
 use model::event::Outcome;
 use model::process_graph::DatabaseContentSpec;
@@ -81,9 +81,9 @@ pub(crate) async fn wrong(target: &LocalTarget, spec: &DatabaseContentSpec) -> R
     if changes.is_empty() {
         return Ok(None);
     }
-    let by_hand: Vec<String> =
-        observed.strange(&spec.content).iter().filter(|it| it.is_mended()).map(ToString::to_string).collect();
-    let words = if by_hand.is_empty() { changes.iter().map(ToString::to_string).collect() } else { by_hand };
+    let strange = observed.strange(&spec.content);
+    let by_hand = strange.iter().filter(|it| it.is_mended()).map(ToString::to_string);
+    let words: Vec<String> = by_hand.chain(untold(&changes, &strange).map(ToString::to_string)).collect();
     Ok(Some(shortened(&words)))
 }
 
@@ -95,12 +95,30 @@ pub(crate) async fn strange(target: &LocalTarget, spec: &DatabaseContentSpec) ->
     let (observed, passwords) = look(target, spec).await?;
     let strange = observed.strange(&spec.content);
     let mut all: Vec<(String, bool)> = strange.iter().map(|it| (it.to_string(), it.is_mended())).collect();
-    if !strange.iter().any(database::Strange::is_mended) {
-        let changes = database::difference(&spec.content, &observed, &passwords)
-            .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))?;
-        all.extend(changes.iter().map(|change| (format!("to be done: {change}"), true)));
-    }
+    let changes = database::difference(&spec.content, &observed, &passwords)
+        .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))?;
+    all.extend(untold(&changes, &strange).map(|change| (format!("to be done: {change}"), true)));
     Ok(all)
+}
+
+/// The changes that undo nothing of what is strange. What was done by hand says more than what will be done about it.
+fn untold<'a>(changes: &'a [Change], strange: &'a [Strange]) -> impl Iterator<Item = &'a Change> {
+    let is_told = |change: &&Change| {
+        match &change.what {
+        What::Revoke { from, .. } | What::MendGroup { group: from } => {
+            strange.iter().any(|it| matches!(it, Strange::GrantByHand { to, .. } if to == from))
+        }
+        What::ChangeLogin { login, .. } => {
+            strange.iter().any(|it| matches!(it, Strange::LoginChanged { login: told, .. } if told == login))
+        }
+        What::CloseDatabase { database } => strange.iter().any(
+            |it| matches!(it, Strange::GrantByHand { to, what } if to == "everybody" && what.ends_with(&format!(" {database}"))),
+        ),
+        What::MendDatabase { .. } => strange.iter().any(|it| matches!(it, Strange::DatabaseChanged { .. })),
+        _ => false,
+    }
+    };
+    changes.iter().filter(move |change| !is_told(change))
 }
 
 /// Who is let in to a server, as it really is.
@@ -122,24 +140,22 @@ impl LocalTarget {
         let strange = observed.strange(&spec.content);
         let mut differences: Vec<String> =
             strange.iter().filter(|it| is_about_access(it)).map(ToString::to_string).collect();
-        // What was changed by hand says more than what would be done about it.
-        if !strange.iter().any(Strange::is_mended) {
-            let changes = database::difference(&spec.content, &observed, &passwords)
-                .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))?;
-            let is_of_logins = |what: &What| {
-                matches!(
-                    what,
-                    What::CreateLogin { .. }
-                        | What::AdoptLogin { .. }
-                        | What::ChangeLogin { .. }
-                        | What::Grant { .. }
-                        | What::Revoke { .. }
-                        | What::DropLogin { .. }
-                )
-            };
-            let open = changes.iter().filter(|change| is_of_logins(&change.what));
-            differences.extend(open.map(|change| format!("to be done: {change}")));
-        }
+        let changes = database::difference(&spec.content, &observed, &passwords)
+            .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))?;
+        let is_of_logins = |what: &What| {
+            matches!(
+                what,
+                What::CreateLogin { .. }
+                    | What::AdoptLogin { .. }
+                    | What::SetPassword { .. }
+                    | What::ChangeLogin { .. }
+                    | What::Grant { .. }
+                    | What::Revoke { .. }
+                    | What::DropLogin { .. }
+            )
+        };
+        let open = untold(&changes, &strange).filter(|change| is_of_logins(&change.what));
+        differences.extend(open.map(|change| format!("to be done: {change}")));
         Ok(LetIn { roles: observed.managed().into_values().collect(), differences })
     }
 }
@@ -148,6 +164,7 @@ fn is_about_access(strange: &Strange) -> bool {
     match strange {
         Strange::GrantByHand { .. }
         | Strange::LoginChanged { .. }
+        | Strange::DatabaseChanged { .. }
         | Strange::UnmanagedLogin { .. }
         | Strange::UnmanagedGrant { .. }
         | Strange::WithoutTls { .. }
