@@ -10,6 +10,7 @@ mod known_hosts;
 mod pump;
 mod server;
 mod settings;
+mod spool;
 mod tunnel;
 
 pub use client::{ClientConfig, ClientLimits, Connection, ForwardStream, Identity, Trial};

@@ -1,17 +1,20 @@
-//! Carries bytes between a socket and an SSH channel: both ways at once, each way ending on its own, and never more in
-//! memory than a few blocks, since each way reads only what the other end has taken.
+//! Carries bytes between a socket and an SSH channel: both ways at once, each way ending on its own. Towards the channel
+//! never more is in memory than a few blocks, since only as much is read as the other end has room for; towards the socket
+//! the backlog has its bounds.
 
-use crate::backlog::{Backlog, STALL};
-use bytes::{Buf as _, Bytes, BytesMut};
+use crate::backlog::{Backlog, Room, Share};
+use bytes::BytesMut;
 use russh::{ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
-use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::Instant;
 
 /// How much is read from a socket at once.
 const BLOCK: usize = 64 * 1024;
+/// How often one is looked at whose patience is over.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How many bytes went which way, of all connections that share it.
 #[derive(Debug, Default)]
@@ -104,55 +107,66 @@ async fn receive<W: AsyncWrite + Unpin>(
     traffic: &[&Traffic],
 ) -> Result<(), ()> {
     let mut share = backlog.channel();
-    let mut waiting: VecDeque<Bytes> = VecDeque::new();
     let mut ended = false;
-    let mut progress = Instant::now();
     loop {
-        if let Some(front) = waiting.front_mut() {
-            let room = !ended && share.has_room();
-            tokio::select! {
-                biased;
-                written = to_socket.write(front) => {
-                    let count = written.map_err(drop)?;
-                    if count == 0 {
-                        return Err(());
-                    }
-                    front.advance(count);
-                    if front.is_empty() {
-                        waiting.pop_front();
-                    }
-                    share.taken(count);
-                    progress = Instant::now();
-                    for traffic in traffic {
-                        traffic.received.fetch_add(count as u64, Ordering::Relaxed);
-                    }
-                }
-                message = from_channel.wait(), if room => match message {
-                    Some(ChannelMsg::Data { data }) if !data.is_empty() => {
-                        share.keep(data.len());
-                        waiting.push_back(data);
-                    }
-                    Some(ChannelMsg::Eof) => ended = true,
-                    Some(ChannelMsg::Close) | None => return Err(()),
-                    Some(_) => {}
-                },
-                () = tokio::time::sleep_until(progress + STALL), if !room && !ended && share.others_wait() => return Err(()),
+        let room = if ended { Room::Now } else { share.room() };
+        let others_wait = share.others_wait();
+        let Some(front) = share.front().await.map_err(drop)? else {
+            if ended {
+                // A socket whose peer is gone already cannot be told.
+                let _ = to_socket.shutdown().await;
+                return Ok(());
             }
-        } else if ended {
-            // A socket whose peer is gone already cannot be told.
-            let _ = to_socket.shutdown().await;
-            return Ok(());
-        } else {
-            match from_channel.wait().await {
-                Some(ChannelMsg::Data { data }) if !data.is_empty() => {
-                    share.keep(data.len());
-                    waiting.push_back(data);
-                    progress = Instant::now();
+            ended = take_in(from_channel.wait().await, &mut share).await?;
+            continue;
+        };
+        tokio::select! {
+            biased;
+            written = to_socket.write(front) => {
+                let count = written.map_err(drop)?;
+                if count == 0 {
+                    return Err(());
                 }
-                Some(ChannelMsg::Eof) => ended = true,
-                Some(ChannelMsg::Close) | None => return Err(()),
-                Some(_) => {}
+                share.taken(count);
+                for traffic in traffic {
+                    traffic.received.fetch_add(count as u64, Ordering::Relaxed);
+                }
             }
+            message = from_channel.wait(), if !ended && room == Room::Now => {
+                ended = take_in(message, &mut share).await?;
+            }
+            over = wait_for(room) => {
+                if over && others_wait {
+                    return Err(());
+                }
+            }
+        }
+    }
+}
+
+/// Keeps what came; returns whether it was the end.
+async fn take_in(message: Option<ChannelMsg>, share: &mut Share<'_>) -> Result<bool, ()> {
+    match message {
+        Some(ChannelMsg::Data { data }) if !data.is_empty() => share.keep(data).await,
+        Some(ChannelMsg::Eof) => return Ok(true),
+        Some(ChannelMsg::Close) | None => return Err(()),
+        Some(_) => {}
+    }
+    Ok(false)
+}
+
+/// Waits until it has to be looked again whether there is room; returns whether the patience is over.
+async fn wait_for(room: Room) -> bool {
+    match room {
+        Room::Now => std::future::pending().await,
+        Room::From(then) => {
+            tokio::time::sleep_until(then).await;
+            false
+        }
+        Room::Unless(then) => {
+            // Others may come later, so this one is looked at again.
+            tokio::time::sleep_until(then.max(Instant::now() + AGAIN)).await;
+            true
         }
     }
 }

@@ -12,8 +12,8 @@ pub(crate) const VERSION: &str = concat!("SSH-2.0-Landfall_", env!("CARGO_PKG_VE
 pub(crate) const WINDOW: u32 = 2 << 20;
 /// The largest data packet; OpenSSH sends and takes no larger ones.
 pub(crate) const PACKET: u32 = 32 << 10;
-/// Packets that wait for one channel's socket before the whole connection waits for it.
-pub(crate) const CHANNEL_QUEUE: usize = 256;
+/// Packets on their way to one channel's backlog before the whole connection waits for it.
+pub(crate) const CHANNEL_QUEUE: usize = 32;
 /// Messages from all channels that wait to be encrypted.
 pub(crate) const SESSION_QUEUE: usize = 64;
 

@@ -1,4 +1,4 @@
-//! The SSH servers of a deployment, run inside the supervisor on the edges' runtime.
+//! The SSH servers of a deployment, run inside the supervisor on the tunnels' runtime.
 
 use crate::supervisor::log::{Log, Rotation};
 use crate::supervisor::protocol::{SshServerOrder, SshServerState};

@@ -1,4 +1,4 @@
-//! The tunnels of a deployment, kept open inside the supervisor on the edges' runtime.
+//! The tunnels of a deployment, kept open inside the supervisor on a runtime of their own.
 
 use crate::supervisor::log::{Log, Rotation};
 use crate::supervisor::protocol::{TunnelOrder, TunnelReport, WayOrder};

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) fn run(words: &[&str]) -> Outcome {
-    // As many threads as the supervisor gives its edges and tunnels.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // As many threads as the supervisor gives it.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         match words {
             ["server", folder, host, port, target] => {

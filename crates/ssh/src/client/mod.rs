@@ -166,6 +166,7 @@ impl Connection {
         origin: SocketAddr,
     ) -> Result<Channel<Msg>, SshError> {
         let server = &self.shared.server;
+        let _guest = self.backlog().guest();
         let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let opening = self.handle.channel_open_direct_tcpip(
             host,

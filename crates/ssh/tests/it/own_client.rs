@@ -272,38 +272,97 @@ async fn a_key_file_is_read_only_when_nobody_else_may() {
     Connection::open(&wish).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_that_does_not_read_holds_nobody_up() {
-    // Sends more than fits into sockets and windows.
+/// A megabyte of pages that tell which they are.
+fn megabyte(number: u32) -> Vec<u8> {
+    let mut block = vec![0; 1 << 20];
+    for (page, bytes) in (number << 8..).zip(block.chunks_mut(4096)) {
+        bytes.fill(page.to_be_bytes()[3]);
+        bytes[..4].copy_from_slice(&page.to_be_bytes());
+    }
+    block
+}
+
+/// A target that sends so many megabytes.
+async fn torrent(megabytes: u32) -> std::net::SocketAddr {
     let listener = TcpListener::bind(local(0)).await.unwrap();
-    let torrent = listener.local_addr().unwrap();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
-            tokio::spawn(async move { socket.write_all(&vec![7; 14 << 20]).await });
+            tokio::spawn(async move {
+                for number in 0..megabytes {
+                    if socket.write_all(&megabyte(number)).await.is_err() {
+                        return;
+                    }
+                }
+            });
         }
     });
+    address
+}
+
+/// Reads all that a torrent sends; how many megabytes it was.
+async fn drink(mut stream: impl tokio::io::AsyncRead + Unpin) -> u32 {
+    let mut block = vec![0; 1 << 20];
+    for number in 0.. {
+        match stream.read_exact(&mut block).await {
+            Ok(_) => assert!(block == megabyte(number), "megabyte {number} is another one"),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return number,
+            Err(error) => panic!("cut after {number} MB: {error}"),
+        }
+    }
+    0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_does_not_read_holds_nobody_up_and_loses_nothing() {
+    const MEGABYTES: u32 = 96;
     let user = key();
     let mut config = bastion(&user, echo().await);
-    let forward = Forward { name: "torrent".to_owned(), said_port: Some(1), address: torrent };
+    let forward = Forward { name: "torrent".to_owned(), said_port: Some(1), address: torrent(MEGABYTES).await };
     config.accounts.get_mut("alice").unwrap().forwards.push(forward);
     let server = Server::start(config.clone()).await.unwrap();
     let connection = Connection::open(&client(server.address(), &config.host_key, "alice", &user)).await.unwrap();
-    let mut unread = connection.forward_to("torrent", 1).await.unwrap();
-    eventually("much is under way", async || {
-        let (sent, now) = (server.status().connections[0].received, server.status());
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        (sent > 4 << 20 && now.connections[0].received == sent).then_some(())
+    let unread = connection.forward_to("torrent", 1).await.unwrap();
+    // While it is the only one it may hold up the connection for a moment; then others must get in.
+    let mut busy = Vec::new();
+    for _ in 0..20 {
+        busy.push(connection.forward_to("db", 5432).await.unwrap());
+    }
+    let all_came = async || {
+        let came = server.status().connections[0].received;
+        (came > u64::from(MEGABYTES) << 20).then_some(())
+    };
+    eventually("all is here, and nobody has taken it", async || {
+        for stream in &mut busy {
+            stream.write_all(b"question").await.unwrap();
+            stream.read_exact(&mut [0; 8]).await.unwrap();
+        }
+        all_came().await
     })
     .await;
-    let mut stream = connection.forward_to("db", 5432).await.unwrap();
-    for _ in 0..50 {
-        stream.write_all(b"question").await.unwrap();
-        stream.read_exact(&mut [0; 8]).await.unwrap();
-    }
     connection.ping(Duration::from_secs(20)).await.unwrap();
-    let mut all = Vec::new();
-    unread.read_to_end(&mut all).await.unwrap();
-    assert_eq!(all.len(), 14 << 20);
+    assert_eq!(drink(unread).await, MEGABYTES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_slow_readers_get_all_that_is_theirs() {
+    let user = key();
+    let config = bastion(&user, torrent(1).await);
+    let server = Server::start(config.clone()).await.unwrap();
+    let wish = client(server.address(), &config.host_key, "alice", &user);
+    let forward = LocalForward::open(&wish, 0, "db", 5432).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..100_u64 {
+        let address = forward.address();
+        tasks.spawn(async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(number * 10)).await;
+            assert_eq!(drink(stream).await, 1);
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
