@@ -48,7 +48,7 @@ fn as_user(program: &Path) -> Vec<String> {
 
 fn command(words: &[String]) -> Command {
     let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).stdout(Stdio::null());
+    command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
 
@@ -105,7 +105,8 @@ impl Server {
             "--auth-root-authentication-method=normal".to_owned(),
             "--skip-test-db".to_owned(),
         ];
-        assert!(command(&words).stderr(Stdio::null()).status().unwrap().success());
+        let installed = command(&words).stderr(Stdio::piped()).output().unwrap();
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
         let at = |name: &str| self.path(name).display().to_string();
         let mut words = vec![
             server.display().to_string(),

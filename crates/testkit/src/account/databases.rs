@@ -19,6 +19,7 @@ const RESTORING: u64 = 600_000;
 const OFFERED: &[(&str, &str, &str, &[&str])] = &[
     ("mysql", "8.0.44", "mysql8.0", &["8.4.7"]),
     ("mysql", "8.4.7", "mysql8.4", &[]),
+    ("mariadb", "11.4.9", "mariadb11.4", &["11.8.5"]),
     ("mariadb", "11.8.5", "mariadb11.8", &[]),
     ("postgres", "16.11", "postgres16", &["17.7"]),
     ("postgres", "17.7", "postgres17", &[]),
