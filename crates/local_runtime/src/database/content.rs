@@ -3,13 +3,12 @@
 use crate::database::access::{access_to, refused, wait_for};
 use crate::ports;
 use crate::target::LocalTarget;
-use database::{Change, Given, Observed, Passwords, Progress, Server, Strange, What};
+use database::{Given, LetIn, Observed, Passwords, Progress, Server, untold};
 use engine::ports::Job;
 use model::event::Outcome;
 use model::process_graph::DatabaseContentSpec;
 use model::text::SecretPart;
 use model::{Fault, FaultKind};
-use std::collections::BTreeSet;
 
 /// So many differences are told; the number of the others.
 const TOLD: usize = 3;
@@ -101,35 +100,6 @@ pub(crate) async fn strange(target: &LocalTarget, spec: &DatabaseContentSpec) ->
     Ok(all)
 }
 
-/// The changes that undo nothing of what is strange. What was done by hand says more than what will be done about it.
-fn untold<'a>(changes: &'a [Change], strange: &'a [Strange]) -> impl Iterator<Item = &'a Change> {
-    let is_told = |change: &&Change| {
-        match &change.what {
-        What::Revoke { from, .. } | What::MendGroup { group: from } => {
-            strange.iter().any(|it| matches!(it, Strange::GrantByHand { to, .. } if to == from))
-        }
-        What::ChangeLogin { login, .. } => {
-            strange.iter().any(|it| matches!(it, Strange::LoginChanged { login: told, .. } if told == login))
-        }
-        What::CloseDatabase { database } => strange.iter().any(
-            |it| matches!(it, Strange::GrantByHand { to, what } if to == "everybody" && what.ends_with(&format!(" {database}"))),
-        ),
-        What::MendDatabase { .. } => strange.iter().any(|it| matches!(it, Strange::DatabaseChanged { .. })),
-        _ => false,
-    }
-    };
-    changes.iter().filter(move |change| !is_told(change))
-}
-
-/// Who is let in to a server, as it really is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LetIn {
-    /// The roles that have a login there and are managed.
-    pub roles: BTreeSet<String>,
-    /// What somebody may, or may not, otherwise than was declared; in words.
-    pub differences: Vec<String>,
-}
-
 impl LocalTarget {
     /// Looks who is let in to a server of the deployment, and what they may do otherwise than was declared.
     ///
@@ -137,39 +107,8 @@ impl LocalTarget {
     /// When it cannot be looked at.
     pub async fn let_in(&self, spec: &DatabaseContentSpec) -> Result<LetIn, Fault> {
         let (observed, passwords) = look(self, spec).await?;
-        let strange = observed.strange(&spec.content);
-        let mut differences: Vec<String> =
-            strange.iter().filter(|it| is_about_access(it)).map(ToString::to_string).collect();
-        let changes = database::difference(&spec.content, &observed, &passwords)
-            .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))?;
-        let is_of_logins = |what: &What| {
-            matches!(
-                what,
-                What::CreateLogin { .. }
-                    | What::AdoptLogin { .. }
-                    | What::SetPassword { .. }
-                    | What::ChangeLogin { .. }
-                    | What::Grant { .. }
-                    | What::Revoke { .. }
-                    | What::DropLogin { .. }
-            )
-        };
-        let open = untold(&changes, &strange).filter(|change| is_of_logins(&change.what));
-        differences.extend(open.map(|change| format!("to be done: {change}")));
-        Ok(LetIn { roles: observed.managed().into_values().collect(), differences })
-    }
-}
-
-fn is_about_access(strange: &Strange) -> bool {
-    match strange {
-        Strange::GrantByHand { .. }
-        | Strange::LoginChanged { .. }
-        | Strange::DatabaseChanged { .. }
-        | Strange::UnmanagedLogin { .. }
-        | Strange::UnmanagedGrant { .. }
-        | Strange::WithoutTls { .. }
-        | Strange::PublicConnect { .. } => true,
-        Strange::UnmanagedDatabase { .. } | Strange::DataChanged { .. } | Strange::DataHalfApplied { .. } => false,
+        LetIn::of(&spec.content, &observed, &passwords)
+            .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))
     }
 }
 

@@ -17,7 +17,6 @@ mod tool;
 
 pub(crate) use access::administrator_access;
 pub use backups::{BackupSource, KeptBackup, Recovery, backup_sources};
-pub use content::LetIn;
 pub(crate) use content::strange;
 pub(crate) use data_folder::remove_stale_locks;
 pub use facts::DatabaseFacts;
