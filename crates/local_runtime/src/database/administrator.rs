@@ -36,7 +36,8 @@ pub(super) async fn set(
             (command.map(str::to_owned).to_vec(), statements)
         }
         Engine::Mariadb => {
-            let command = ["--no-defaults", "--bootstrap", &format!("--datadir={}", data.display())];
+            let (datadir, temporary) = (format!("--datadir={}", data.display()), own_temporary_folder(data));
+            let command = ["--no-defaults", "--bootstrap", &datadir, &temporary];
             let account = format!("'{DATABASE_ADMINISTRATOR}'@'localhost'");
             // The installation leaves administrators without a password.
             let statements = format!(
@@ -58,6 +59,12 @@ pub(super) async fn set(
         Some(line) => Err(Fault::new(FaultKind::Permanent, operation, line.trim())),
         None => Ok(()),
     }
+}
+
+/// The private folder around the data: a server that starts removes the temporary tables in its folder, those of other servers too,
+/// which in `/tmp` may be at work just then.
+pub(super) fn own_temporary_folder(data: &Path) -> String {
+    format!("--tmpdir={}", data.parent().unwrap_or(data).display())
 }
 
 /// MySQL reads statements from a file when it starts; it is started without a network and ends by the last one.
@@ -90,6 +97,7 @@ async fn mysql(
         "--skip-log-bin".to_owned(),
         // The folder that a package built in need not be there, and nobody uses it.
         "--secure-file-priv=NULL".to_owned(),
+        own_temporary_folder(data),
         format!("--socket={}", data.join("making.sock").display()),
         format!("--pid-file={}", data.join("making.pid").display()),
         format!("--init-file={}", file.display()),

@@ -106,6 +106,7 @@ impl Making<'_> {
             "--no-defaults".to_owned(),
             format!("--datadir={}", fresh.display()),
             "--auth-root-authentication-method=normal".to_owned(),
+            administrator::own_temporary_folder(fresh),
             "--skip-test-db".to_owned(),
         ];
         let prefix = self.programs.server.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
@@ -123,6 +124,7 @@ impl Making<'_> {
             "--no-defaults".to_owned(),
             "--initialize-insecure".to_owned(),
             "--secure-file-priv=NULL".to_owned(),
+            administrator::own_temporary_folder(fresh),
             format!("--datadir={}", fresh.display()),
         ];
         self.tool(command, "", rest).run(tell).await?;
