@@ -378,6 +378,8 @@ pub(crate) struct WhoCanArguments {
     pub(crate) access: Option<String>,
     #[command(flatten)]
     pub(crate) manifest: ManifestArguments,
+    #[command(flatten)]
+    pub(crate) account: AccountArguments,
 }
 
 #[derive(Debug, Args)]

@@ -27,5 +27,6 @@ pub mod ssh_key;
 pub mod together;
 mod tunnel;
 
+pub use bastion::keys_on_bastion;
 pub use component::Component;
 pub use tunnel::TunnelAnswer;

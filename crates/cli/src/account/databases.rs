@@ -2,7 +2,7 @@
 //! secret, which is read and never written anywhere.
 
 use crate::account::way::{Patience, Way, Ways, Whereabouts};
-use database::{Access, Address, Given, Server, Tls, apply, difference, observe};
+use database::{Access, Address, Given, LetIn, Server, Tls, apply, difference, observe};
 use futures_util::future::BoxFuture;
 use model::Fault;
 use stacks::{ContentReport, Contents, DatabaseWork};
@@ -24,7 +24,7 @@ impl Contents for ThroughSessions {
     fn look<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<ContentReport, Fault>> {
         Box::pin(async move {
             let doing = || format!("looking at what is in {}", work.place.component);
-            let (mut server, way) = self.server(work).await?;
+            let (mut server, way) = self.server(work, Patience::Started).await?;
             let looked = async {
                 let observed = observe(&mut server, &work.place.content).await?;
                 let passwords = passwords(work);
@@ -44,7 +44,7 @@ impl Contents for ThroughSessions {
     fn apply<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<Vec<String>, Fault>> {
         Box::pin(async move {
             let doing = || format!("changing what is in {} ({})", work.place.component, work.place.origin);
-            let (mut server, way) = self.server(work).await?;
+            let (mut server, way) = self.server(work, Patience::Started).await?;
             let applied = async {
                 let observed = observe(&mut server, &work.place.content).await?;
                 let passwords = passwords(work);
@@ -66,11 +66,25 @@ fn passwords(work: &DatabaseWork) -> database::Passwords {
 }
 
 impl ThroughSessions {
+    /// Looks who is let in to a server, and what they may do otherwise than was declared.
+    pub(crate) async fn let_in(&self, work: &DatabaseWork) -> Result<LetIn, Fault> {
+        let doing = || format!("looking who is let in to {}", work.place.component);
+        let (mut server, way) = self.server(work, Patience::There).await?;
+        let looked = async {
+            let observed = observe(&mut server, &work.place.content).await?;
+            LetIn::of(&work.place.content, &observed, &passwords(work))
+        };
+        let looked = looked.await.map_err(|error: database::Error| error.into_fault(doing()));
+        server.close().await;
+        way.close().await;
+        looked
+    }
+
     /// The server, as its administrator sees it.
-    async fn server(&self, work: &DatabaseWork) -> Result<(Server, Way), Fault> {
+    async fn server(&self, work: &DatabaseWork, patience: Patience) -> Result<(Server, Way), Fault> {
         let authority_pem = self.ways.authorities().await?;
         let to = Whereabouts { address: work.address.clone(), port: work.place.port, hosts: work.hosts.clone() };
-        let way = self.ways.open(&to, 0, &format!("landfall: {}", work.address), Patience::Started, &|_| ()).await?;
+        let way = self.ways.open(&to, 0, &format!("landfall: {}", work.address), patience, &|_| ()).await?;
         let access = Access {
             engine: work.place.content.engine,
             address: Address::Tcp {

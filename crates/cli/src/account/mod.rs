@@ -3,6 +3,7 @@
 //! Nothing that a verb needs is kept on this machine: it reads the manifest and asks the account. So another machine, or this
 //! one after its disk was lost, goes on where the last run stopped.
 
+pub(crate) mod access;
 pub(crate) mod askable;
 pub(crate) mod backup;
 pub(crate) mod cloud;

@@ -181,6 +181,19 @@ pub(crate) async fn read_secret(
     read.remove(node).unwrap_or_else(|| Err(never(node, "the deployment keeps no such secret".to_owned())))
 }
 
+/// Resources of stacks that were asked for; none of a stack that is not there.
+pub(crate) type KnownStacks = BTreeMap<String, Option<Vec<StackResource>>>;
+
+/// Whether a secret was made.
+pub(crate) async fn is_made(
+    account: &impl Account,
+    deployment: &Deployment,
+    node: &NodeId,
+    known: &mut KnownStacks,
+) -> Result<bool, Fault> {
+    Ok(place_of(account, deployment, node, known).await?.is_ok())
+}
+
 fn reading(node: &NodeId) -> String {
     format!("reading the secret {node}")
 }
@@ -195,7 +208,7 @@ async fn place_of(
     account: &impl Account,
     deployment: &Deployment,
     node: &NodeId,
-    known: &mut BTreeMap<String, Option<Vec<StackResource>>>,
+    known: &mut KnownStacks,
 ) -> Result<Result<String, String>, Fault> {
     let stored = deployment.secrets.iter().find(|stored| stored.node.as_ref() == Some(node));
     let Some(stored) = stored else { return Ok(Err("the deployment keeps no such secret".to_owned())) };

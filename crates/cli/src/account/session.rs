@@ -60,8 +60,7 @@ impl<'a> Visit<'a> {
             folder: self.cloud.manifest.parent().unwrap_or(Path::new("/")).to_path_buf(),
         };
         let result = block_on(async {
-            let ways = Ways { connect: options.clone() };
-            let contents = ThroughSessions { ways, folder: machine.folder.clone() };
+            let contents = self.contents()?;
             let account = CloudAccount::connect(options).await.map_err(|error| {
                 CommandError::Preflight(Fault::new(FaultKind::NeedsPerson, "preparing to call AWS", error))
             })?;
@@ -101,6 +100,12 @@ impl<'a> Visit<'a> {
             self.console.tell(&format!("Evidence: {}", folder.display()));
         }
         result
+    }
+
+    /// How one gets into its databases.
+    pub(crate) fn contents(&self) -> Result<ThroughSessions, CommandError> {
+        let folder = self.cloud.manifest.parent().unwrap_or(Path::new("/")).to_path_buf();
+        Ok(ThroughSessions { ways: self.ways()?, folder })
     }
 
     /// How one gets into its private network.

@@ -1,5 +1,6 @@
 //! The command as its users use it: as a program, in an environment of its own, with real processes.
 
+mod account_access;
 mod aws_backups;
 mod aws_emulator;
 mod aws_operations;

@@ -3,6 +3,8 @@
 
 mod sshd;
 
+pub use sshd::keys_on_bastion;
+
 use super::validate::ValidBastion;
 use crate::aws_context::{
     AWS003, AWS006, AlarmSpec, AwsContext, Caller, DatabaseInAws, IpVersion, NetworkInAws, Other, Party, Rule, list,

@@ -7,6 +7,8 @@ mod promises;
 mod schema;
 mod validate;
 
+pub use aws::keys_on_bastion;
+
 use crate::aws_context::AwsContext;
 use crate::component::{Component, ExportName, Need};
 use crate::context::{LocalContext, ValidationContext};

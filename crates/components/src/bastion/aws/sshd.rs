@@ -6,6 +6,7 @@ use crate::aws_host::cloud_config::{self, Content, HostFile};
 use crate::aws_host::{Sealed, unit};
 use model::cfn::Ref;
 use model::cfn::types::LogGroup;
+use std::collections::BTreeMap;
 
 /// Where the host key is written, into memory.
 pub(super) const HOST_KEY: &str = "/run/landfall/files/host-key";
@@ -47,10 +48,30 @@ pub(super) fn files(bastion: &Bastion<'_>, group: &str, logs: &Ref<LogGroup>, se
     let permitted: String =
         bastion.databases.iter().map(|one| format!(",permitopen=\"{}\"", access::end(one))).collect();
     for (name, key) in bastion.people {
-        all.push(filled(format!("{KEYS}/{name}"), format!("restrict,port-forwarding{permitted} {key}\n")));
+        all.push(filled(format!("{KEYS}/{name}"), format!("{RESTRICTED}{permitted} {key}\n")));
     }
     all.extend(cloud_config::programs(&set_up, false));
     all
+}
+
+/// What stands before a key.
+const RESTRICTED: &str = "restrict,port-forwarding";
+
+/// The people whose keys are written on a bastion by a text, its user data, each with the key.
+#[must_use]
+pub fn keys_on_bastion(text: &str) -> BTreeMap<String, String> {
+    let mut keys = BTreeMap::new();
+    let mut person = None;
+    for line in text.lines() {
+        if let Some((_, name)) = line.split_once("path: ").and_then(|(_, path)| path.split_once(&format!("{KEYS}/"))) {
+            person = Some(name.trim_matches(['"', '\'', ' ']).to_owned());
+        } else if line.contains(RESTRICTED)
+            && let (Some(name), Some((_, key))) = (person.take(), line.rsplit_once("\" "))
+        {
+            keys.insert(name, key.trim().to_owned());
+        }
+    }
+    keys
 }
 
 /// What the server lets through.
