@@ -253,6 +253,10 @@ impl Databases for CloudAccount {
         calls::databases::snapshots(&self.client, kind, of).await
     }
 
+    async fn db_snapshots_tagged(&self, kind: DbKind, key: &str, value: &str) -> Called<Vec<DbSnapshot>> {
+        calls::databases::snapshots_tagged(&self.client, kind, key, value).await
+    }
+
     async fn delete_db_snapshot(&self, kind: DbKind, snapshot: &str) -> Called<()> {
         calls::databases::delete_snapshot(&self.client, kind, snapshot).await
     }
@@ -261,8 +265,15 @@ impl Databases for CloudAccount {
         calls::databases::restore(&self.client, request).await
     }
 
-    async fn add_db_member(&self, cluster: &str, member: &str, engine: &str, class: &str) -> Called<()> {
-        calls::databases::add_member(&self.client, cluster, member, engine, class).await
+    async fn add_db_member(
+        &self,
+        cluster: &str,
+        member: &str,
+        engine: &str,
+        class: &str,
+        authority: Option<&str>,
+    ) -> Called<()> {
+        calls::databases::add_member(&self.client, cluster, member, engine, class, authority).await
     }
 
     async fn keep_db_administrator(&self, kind: DbKind, id: &str) -> Called<()> {

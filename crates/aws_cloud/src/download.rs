@@ -18,8 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[must_use]
 pub fn database_authorities_url(region: &str) -> String {
     // Source: "Using SSL/TLS to encrypt a connection" in the user guide of Amazon RDS, as public projects quote it, 2026-11.
+    // No digest is pinned: RDS adds to these files when it makes another authority, and a product that knew them by digest would refuse
+    // the new ones. They come over TLS, signed by public authorities; `authorities` of a database names a file of one's own instead.
     let host = if region.starts_with("us-gov-") {
         "truststore.pki.us-gov-west-1.rds.amazonaws.com"
+    } else if region.starts_with("cn-") {
+        "rds-truststore.s3.cn-north-1.amazonaws.com.cn"
     } else {
         "truststore.pki.rds.amazonaws.com"
     };
@@ -70,6 +74,10 @@ mod tests {
         assert_eq!(
             database_authorities_url("us-gov-east-1"),
             "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/us-gov-east-1/us-gov-east-1-bundle.pem"
+        );
+        assert_eq!(
+            database_authorities_url("cn-northwest-1"),
+            "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/cn-northwest-1/cn-northwest-1-bundle.pem"
         );
     }
 }

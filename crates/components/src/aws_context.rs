@@ -34,6 +34,7 @@ use model::cfn::{
     StoredSecret, Value,
 };
 use model::process_graph::{FileSpec, ProcessGraph, SecretSpec};
+use model::scalar::Cidr;
 use model::{ComponentName, Finding, FindingCode, Findings, ManifestPath, NodeId, Place};
 use std::collections::BTreeSet;
 
@@ -75,6 +76,18 @@ pub struct NetworkInAws {
     pub has_storage_endpoint: bool,
     /// How the private subnets reach what is outside.
     pub egress: EgressInAws,
+}
+
+impl NetworkInAws {
+    /// Whether a block has addresses of the network; where those are not known, it may.
+    #[must_use]
+    pub fn has_addresses_of(&self, block: &Cidr) -> bool {
+        let own = match &self.block.kind {
+            Kind::Text(own) => own.parse::<ipnet::IpNet>().ok(),
+            _ => None,
+        };
+        own.is_none_or(|own| own.contains(&block.net()) || block.net().contains(&own))
+    }
 }
 
 /// How private subnets reach what is outside.

@@ -3,7 +3,7 @@
 
 use crate::account::{CallErrorKind, Databases, DbKind, DbServer, DbSnapshot};
 use crate::deployment::Deployment;
-use crate::{Account, DEPLOYMENT_TAG, ENVIRONMENT_TAG, Notice, Session, World};
+use crate::{Account, COMPONENT_TAG, DEPLOYMENT_TAG, ENVIRONMENT_TAG, Notice, Session, World};
 use model::cfn::DatabasePlace;
 use model::{Fault, FaultKind};
 use std::time::Duration;
@@ -92,13 +92,32 @@ impl<A: Account + Databases> Session<'_, A> {
         })
     }
 
-    /// The copies of a component's server, also the daily ones, the newest first.
+    /// The copies of a component's server, also the daily ones, and those of servers that it had before: by their tags. The newest first.
     ///
     /// # Errors
     /// When there is no server, or the account does not answer.
     pub async fn snapshots(&self, place: &DatabasePlace, world: &World) -> Result<Vec<DbSnapshot>, Fault> {
         let server = self.database_server(place, world).await?;
-        self.snapshots_of(&server).await
+        let mut all = self.snapshots_of(&server).await?;
+        let tagged = self.account.db_snapshots_tagged(server.kind, DEPLOYMENT_TAG, &self.deployment.deployment).await;
+        let tagged = tagged.map_err(|error| error.fault(format!("listing the copies of {}", place.component)))?;
+        let known: Vec<String> = all.iter().map(|copy| copy.arn.clone()).collect();
+        let earlier = tagged.into_iter().filter(|copy| self.is_of(copy, place) && !known.contains(&copy.arn));
+        all.extend(earlier);
+        all.sort_by(|one, other| other.at.cmp(&one.at).then_with(|| one.id.cmp(&other.id)));
+        Ok(all)
+    }
+
+    /// Whether a copy with the deployment's tag is of a component in this environment. A copy that says no component is told by its name,
+    /// or is of the only database there is.
+    fn is_of(&self, copy: &DbSnapshot, place: &DatabasePlace) -> bool {
+        let tag = |key: &str| copy.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        let is_here = tag(ENVIRONMENT_TAG) == Some(self.deployment.environment.as_str());
+        is_here
+            && match tag(COMPONENT_TAG) {
+                Some(component) => component == place.component.as_str(),
+                None => self.deployment.databases.len() == 1 || copy.id.starts_with(&head(self.deployment, place)),
+            }
     }
 
     pub(crate) async fn snapshots_of(&self, server: &DbServer) -> Result<Vec<DbSnapshot>, Fault> {
@@ -121,7 +140,7 @@ impl<A: Account + Databases> Session<'_, A> {
         }
         let server = self.until_available(server.kind, &server.id).await?;
         let id = snapshot_id(self.deployment, place, &self.clock.now());
-        let mut tags = self.tags_of_copies();
+        let mut tags = self.tags_of_copies(place);
         tags.extend(about.map(tag_value).filter(|words| !words.is_empty()).map(|words| (ABOUT_TAG.to_owned(), words)));
         match self.account.create_db_snapshot(server.kind, &server.id, &id, &tags).await {
             Ok(()) => {}
@@ -140,10 +159,11 @@ impl<A: Account + Databases> Session<'_, A> {
     }
 
     /// The tags that say whose something is.
-    pub(crate) fn tags_of_copies(&self) -> Vec<(String, String)> {
+    pub(crate) fn tags_of_copies(&self, place: &DatabasePlace) -> Vec<(String, String)> {
         vec![
             (DEPLOYMENT_TAG.to_owned(), self.deployment.deployment.clone()),
             (ENVIRONMENT_TAG.to_owned(), self.deployment.environment.clone()),
+            (COMPONENT_TAG.to_owned(), place.component.to_string()),
         ]
     }
 

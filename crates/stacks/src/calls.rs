@@ -215,9 +215,11 @@ paced! {
         fn create_db_snapshot(kind: DbKind, of: &str, snapshot: &str, tags: &[(String, String)]) -> ();
     "rds:DescribeSnapshots" fn db_snapshot(kind: DbKind, snapshot: &str) -> Option<DbSnapshot>;
     "rds:DescribeSnapshots" fn db_snapshots(kind: DbKind, of: &str) -> Vec<DbSnapshot>;
+    "rds:DescribeSnapshots" fn db_snapshots_tagged(kind: DbKind, key: &str, value: &str) -> Vec<DbSnapshot>;
     "rds:DeleteSnapshot" fn delete_db_snapshot(kind: DbKind, snapshot: &str) -> ();
     "rds:Restore" fn restore_db(request: &RestoreRequest) -> ();
-    "rds:CreateDBInstance" fn add_db_member(cluster: &str, member: &str, engine: &str, class: &str) -> ();
+    "rds:CreateDBInstance"
+        fn add_db_member(cluster: &str, member: &str, engine: &str, class: &str, authority: Option<&str>) -> ();
     "rds:Modify" fn keep_db_administrator(kind: DbKind, id: &str) -> ();
     "rds:DescribeDBEngineVersions" fn db_engine_versions(engine: &str, version: Option<&str>) -> Vec<DbEngineVersion>;
     "rds:DescribeOrderableDBInstanceOptions" fn db_offers(engine: &str, version: &str, class: &str) -> Vec<DbOffer>;

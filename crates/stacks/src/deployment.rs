@@ -9,6 +9,8 @@ use model::{ComponentName, Digest, ManifestPath};
 pub const DEPLOYMENT_TAG: &str = "landfall:deployment";
 /// The tag that names the environment.
 pub const ENVIRONMENT_TAG: &str = "landfall:environment";
+/// The tag that names the component.
+pub const COMPONENT_TAG: &str = "landfall:component";
 /// The tag that says from which manifest a stack was made.
 pub const MANIFEST_TAG: &str = "landfall:manifest";
 

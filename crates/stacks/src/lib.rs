@@ -36,7 +36,7 @@ pub use account::{Account, Databases, Sessions};
 pub use calls::{CallNotice, Calls, Pacer};
 pub use causes::{Cause, denied_action};
 pub use databases::{ContentReport, Contents, DatabaseWork};
-pub use deployment::{DEPLOYMENT_TAG, Deployment, ENVIRONMENT_TAG, MANIFEST_TAG};
+pub use deployment::{COMPONENT_TAG, DEPLOYMENT_TAG, Deployment, ENVIRONMENT_TAG, MANIFEST_TAG};
 pub use down::{DownOptions, DownReport, WhatGoes};
 pub use drift::DriftReport;
 pub use evidence::{Evidence, EvidenceEvent, HostEvidence};

@@ -69,6 +69,12 @@ pub fn is_identifier(text: &str) -> bool {
         && !text.contains("--")
 }
 
+/// The release without its last number: parameters are made for all of them.
+fn series_of(engine: &str, version: &str) -> String {
+    let count = if engine.contains("postgres") { 1 } else { 2 };
+    version.split('.').take(count).collect::<Vec<_>>().join(".")
+}
+
 impl<A: Account + Databases> Session<'_, A> {
     /// Makes a new server of a copy, where the original stands and as it is protected, and checks it. What another run of the same copy
     /// into the same identifier has begun is gone on with.
@@ -93,8 +99,24 @@ impl<A: Account + Databases> Session<'_, A> {
             let cause = format!("the copy is of {}, {} is {}", snapshot.engine, place.component, original.engine);
             return Err(refused(cause, "name a copy of the same engine: `landfall backup ls` lists them"));
         }
+        if series_of(&original.engine, &original.engine_version)
+            != series_of(&snapshot.engine, &snapshot.engine_version)
+        {
+            let (then, now) = (&snapshot.engine_version, &original.engine_version);
+            let cause =
+                format!("the copy is of {} {then}, and {} has parameters of {now}", snapshot.engine, original.id);
+            let help =
+                "name a copy of the same release; RDS makes a server of this one with parameters that are made for it";
+            return Err(refused(cause, help));
+        }
         let patience = Patience::new(into);
-        let class = self.class(&original).await?;
+        let original_member = self.first_member(&original).await?;
+        let of_original = original_member.as_ref().unwrap_or(&original);
+        let class = of_original.class.clone().ok_or_else(|| {
+            let cause = format!("RDS does not say how large {} is; has it no member?", original.id);
+            refused(cause, "the console of RDS shows its members")
+        })?;
+        let authority = of_original.authority.clone();
         match self.account.db_server(kind(place), into).await.map_err(|error| error.fault(doing()))? {
             Some(there) if self.is_unfinished(&there, snapshot).await? => {
                 self.tell(Notice::Remark(format!("{into} is being made of {} already; going on with it", snapshot.id)));
@@ -104,7 +126,7 @@ impl<A: Account + Databases> Session<'_, A> {
                 return Err(refused(cause, "name another with --into"));
             }
             None => {
-                let mut tags = self.tags_of_copies();
+                let mut tags = self.tags_of_copies(place);
                 tags.push((RESTORED_TAG.to_owned(), snapshot.id.clone()));
                 let request = RestoreRequest {
                     kind: kind(place),
@@ -115,7 +137,7 @@ impl<A: Account + Databases> Session<'_, A> {
                     subnet_group: original.subnet_group.clone().unwrap_or_default(),
                     security_groups: original.security_groups.clone(),
                     parameter_group: original.parameter_group.as_ref().map(|(name, _)| name.clone()),
-                    authority: original.authority.clone(),
+                    authority: authority.clone(),
                     is_protected: original.is_protected,
                     tags,
                 };
@@ -125,28 +147,19 @@ impl<A: Account + Databases> Session<'_, A> {
         }
         let member = match kind(place) {
             DbKind::Instance => None,
-            DbKind::Cluster => Some(self.member(&original, into, &class).await?),
+            DbKind::Cluster => Some(self.member(&original, into, &class, authority.as_deref()).await?),
         };
         let server = self.kept(kind(place), into).await?;
-        let original_member = match original.members.first() {
-            Some(id) => self.account.db_server(DbKind::Instance, id).await.map_err(|error| error.fault(doing()))?,
-            None => None,
-        };
         let mut checks = checks(&original, original_member.as_ref(), &server, member.as_ref(), snapshot);
         checks.extend(self.checked_inside(place, world, &server).await);
         Ok(RestoredServer { server, member, original, milliseconds: patience.milliseconds(), checks })
     }
 
-    /// In which class a server runs; of a cluster, its first member.
-    async fn class(&self, original: &DbServer) -> Result<String, Fault> {
-        let doing = || format!("asking how large {} is", original.id);
-        let unknown = || Fault::new(FaultKind::NeedsPerson, doing(), "RDS does not say; has it no member?");
-        if let Some(class) = original.class.clone().filter(|_| original.kind == DbKind::Instance) {
-            return Ok(class);
-        }
-        let member = original.members.first().ok_or_else(unknown)?;
-        let member = self.account.db_server(DbKind::Instance, member).await.map_err(|error| error.fault(doing()))?;
-        member.and_then(|member| member.class).ok_or_else(unknown)
+    /// The first member of a cluster, which says how large it is and who signed its certificate.
+    async fn first_member(&self, original: &DbServer) -> Result<Option<DbServer>, Fault> {
+        let Some(member) = original.members.first() else { return Ok(None) };
+        let member = self.account.db_server(DbKind::Instance, member).await;
+        member.map_err(|error| error.fault(format!("asking how large {} is", original.id)))
     }
 
     /// Whether a server is what an earlier run has begun to make of the copy: its tag says so, and its administrator is not kept yet,
@@ -161,14 +174,20 @@ impl<A: Account + Databases> Session<'_, A> {
     }
 
     /// The member of a new cluster: without one, it does not answer.
-    async fn member(&self, original: &DbServer, cluster: &str, class: &str) -> Result<DbServer, Fault> {
+    async fn member(
+        &self,
+        original: &DbServer,
+        cluster: &str,
+        class: &str,
+        authority: Option<&str>,
+    ) -> Result<DbServer, Fault> {
         let doing = || format!("adding a member to {cluster}");
         let there = self.until_available(DbKind::Cluster, cluster).await?;
         let id = match there.members.first() {
             Some(id) => id.clone(),
             None => {
                 let id = format!("{cluster}-1");
-                let added = self.account.add_db_member(cluster, &id, &original.engine, class).await;
+                let added = self.account.add_db_member(cluster, &id, &original.engine, class, authority).await;
                 added.map_err(|error| error.fault(doing()))?;
                 id
             }

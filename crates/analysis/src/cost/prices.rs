@@ -68,6 +68,8 @@ mod tests {
             assert_eq!(others, all, "{region}");
         }
         assert_eq!(prices.monthly("us-west-2", "db.t4g.small"), Some(23_360_000));
-        assert_eq!(prices.monthly("eu-west-1", "db.t4g.small"), None);
+        assert_eq!(prices.monthly("eu-west-1", "db.t4g.small"), Some(25_550_000));
+        assert_eq!(prices.monthly("eu-central-1", "database-gibibyte"), Some(137_000));
+        assert_eq!(prices.monthly("eu-central-1", "db.t4g.large"), None);
     }
 }

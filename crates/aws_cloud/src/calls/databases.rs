@@ -155,7 +155,7 @@ pub(crate) async fn snapshot(client: &Client, kind: DbKind, snapshot: &str) -> C
         DbKind::Instance => "DBSnapshotIdentifier",
         DbKind::Cluster => "DBClusterSnapshotIdentifier",
     };
-    let found = snapshots_with(client, kind, name, snapshot).await;
+    let found = snapshots_with(client, kind, Some((name, snapshot))).await;
     Ok(absent(found, code_is(NO_SNAPSHOT))?.unwrap_or_default().into_iter().next())
 }
 
@@ -164,18 +164,30 @@ pub(crate) async fn snapshots(client: &Client, kind: DbKind, of: &str) -> Called
         DbKind::Instance => "DBInstanceIdentifier",
         DbKind::Cluster => "DBClusterIdentifier",
     };
-    let found = snapshots_with(client, kind, name, of).await;
-    let mut found = absent(found, code_is(NO_SERVER))?.unwrap_or_default();
-    found.sort_by(|one, other| other.at.cmp(&one.at).then_with(|| one.id.cmp(&other.id)));
-    Ok(found)
+    let found = snapshots_with(client, kind, Some((name, of))).await;
+    Ok(newest_first(absent(found, code_is(NO_SERVER))?.unwrap_or_default()))
 }
 
-async fn snapshots_with(client: &Client, kind: DbKind, field: &str, value: &str) -> Called<Vec<DbSnapshot>> {
+/// RDS tells the tags of copies with them, and filters by none.
+pub(crate) async fn snapshots_tagged(client: &Client, kind: DbKind, key: &str, value: &str) -> Called<Vec<DbSnapshot>> {
+    let mut found = snapshots_with(client, kind, None).await?;
+    found.retain(|copy| copy.tags.iter().any(|(name, said)| name == key && said == value));
+    Ok(newest_first(found))
+}
+
+fn newest_first(mut copies: Vec<DbSnapshot>) -> Vec<DbSnapshot> {
+    copies.sort_by(|one, other| other.at.cmp(&one.at).then_with(|| one.id.cmp(&other.id)));
+    copies
+}
+
+async fn snapshots_with(client: &Client, kind: DbKind, only: Option<(&str, &str)>) -> Called<Vec<DbSnapshot>> {
     let (action, list) = match kind {
         DbKind::Instance => ("DescribeDBSnapshots", "DBSnapshots"),
         DbKind::Cluster => ("DescribeDBClusterSnapshots", "DBClusterSnapshots"),
     };
-    let found = client.entries(Rds, action, list, || Fields::new().with(field, value)).await?;
+    let found = client
+        .entries(Rds, action, list, || only.map_or_else(Fields::new, |(field, value)| Fields::new().with(field, value)))
+        .await?;
     Ok(found.iter().map(|one| copy(kind, one)).collect())
 }
 
@@ -245,13 +257,21 @@ pub(crate) async fn restore(client: &Client, request: &RestoreRequest) -> Called
     }
 }
 
-pub(crate) async fn add_member(client: &Client, cluster: &str, member: &str, engine: &str, class: &str) -> Called<()> {
+pub(crate) async fn add_member(
+    client: &Client,
+    cluster: &str,
+    member: &str,
+    engine: &str,
+    class: &str,
+    authority: Option<&str>,
+) -> Called<()> {
     let fields = Fields::new()
         .with("DBInstanceIdentifier", member)
         .with("DBClusterIdentifier", cluster)
         .with("Engine", engine)
         .with("DBInstanceClass", class)
-        .with("PubliclyAccessible", "false");
+        .with("PubliclyAccessible", "false")
+        .maybe("CACertificateIdentifier", authority);
     client.query(Rds, "CreateDBInstance", fields).await.map(drop)
 }
 

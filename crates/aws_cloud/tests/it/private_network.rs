@@ -158,6 +158,9 @@ async fn day_two(account: &impl Databases, kind: DbKind, pause: Duration) {
     assert!(copy.is_encrypted, "{copy:?}");
     let all = account.db_snapshots(kind, "teams").await.unwrap();
     assert!(all.contains(&copy), "{all:?}");
+    let tagged = account.db_snapshots_tagged(kind, "landfall:deployment", "teams").await.unwrap();
+    assert!(tagged.contains(&copy), "{tagged:?}");
+    assert_eq!(account.db_snapshots_tagged(kind, "landfall:deployment", "others").await.unwrap(), []);
 
     let request = RestoreRequest {
         kind,
@@ -176,7 +179,9 @@ async fn day_two(account: &impl Databases, kind: DbKind, pause: Duration) {
     let twice = account.restore_db(&request).await.unwrap_err();
     assert_eq!(twice.kind, CallErrorKind::Exists, "{twice:?}");
     if kind == DbKind::Cluster {
-        account.add_db_member("teams-restored", "teams-restored-1", &server.engine, "db.t4g.medium").await.unwrap();
+        let (class, authority) = ("db.t4g.medium", Some("rds-ca-rsa4096-g1"));
+        let added = account.add_db_member("teams-restored", "teams-restored-1", &server.engine, class, authority).await;
+        added.unwrap();
     }
     let restored = loop {
         let restored = account.db_server(kind, "teams-restored").await.unwrap().unwrap();

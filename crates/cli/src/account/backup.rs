@@ -2,6 +2,7 @@
 
 use crate::account::cloud::Cloud;
 use crate::account::session::Visit;
+use crate::account::up::lease;
 use crate::account::verify::require_deployed;
 use crate::arguments::{BackupArguments, DeploymentArguments};
 use crate::command_error::CommandError;
@@ -26,7 +27,9 @@ pub(crate) fn make(
     let backup = visit.run(async |session, _| {
         let world = session.observe().await.map_err(CommandError::Preflight)?;
         require_deployed(&world, cloud)?;
-        session.back_up(place, &world, arguments.about.as_deref()).await.map_err(CommandError::Fault)
+        let lease = session.acquire(&lease("backup", arguments.wait)).await.map_err(CommandError::Fault)?;
+        let work = session.back_up(place, &world, arguments.about.as_deref());
+        session.while_held(lease, work).await.map_err(CommandError::Fault)
     })?;
     let snapshot = &backup.snapshot;
     if console.json {

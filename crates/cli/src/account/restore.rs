@@ -2,6 +2,7 @@
 
 use crate::account::cloud::Cloud;
 use crate::account::session::{Connected, Visit};
+use crate::account::up::lease;
 use crate::account::verify::require_deployed;
 use crate::arguments::RestoreArguments;
 use crate::command_error::CommandError;
@@ -48,7 +49,9 @@ pub(crate) fn run(
         let world = session.observe().await.map_err(CommandError::Preflight)?;
         require_deployed(&world, cloud)?;
         let (place, snapshot) = chosen(cloud, session, &world, &arguments.backup).await?;
-        let restored = session.restore(place, &world, &snapshot, into).await.map_err(CommandError::Preflight)?;
+        let lease = session.acquire(&lease("restore", arguments.wait)).await.map_err(CommandError::Fault)?;
+        let work = session.restore(place, &world, &snapshot, into);
+        let restored = session.while_held(lease, work).await.map_err(CommandError::Preflight)?;
         Ok((snapshot, restored))
     })?;
     if console.json {

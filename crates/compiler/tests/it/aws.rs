@@ -168,7 +168,131 @@ guarantees:
   - { nothing: web, reaches: db }
 "#;
 
-const SHAPES: [(&str, &str); 9] = [
+/// The same without a way to the internet: its source comes from storage, its authorities from a file.
+pub(crate) const CLOSED_WEBAPP: &str = r#"
+people:
+  alice: { roles: [admin] }
+components:
+  net: { kind: network, zones: 3, egress: endpoints }
+  db:
+    kind: database
+    engine: mariadb
+    version: "11.4"
+    databases: [teams, stock]
+    people: { admin: owner }
+    zones: 2
+    authorities: rds-ca.pem
+  app:
+    kind: service
+    source: pages
+    command: [/usr/bin/python3, "${self.source}/serve.py", "${self.port}"]
+    uses: { db: { database: teams, grants: read-write } }
+    environment: { DATABASE_URL: "${self.uses.db.url}" }
+    port: 8000
+  web: { kind: edge, domain: teams.example.org, exposure: internal, routes: { /: app } }
+guarantees:
+  - { nothing: internet, reaches: app }
+  - { nothing: app, reaches: internet }
+  - { nothing: db, reaches: internet }
+"#;
+
+/// Databases of every kind, and everybody who may come to one.
+pub(crate) const HOUSE: &str = r#"
+people:
+  alice: { roles: [admin], email: alice@example.org, ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKTOgL5pZ6dV5mYTmLbpsK+iHrOgr3GMsYdKjN4Xyz" }
+  bob: { roles: [analyst], ssh-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY" }
+  carol: { roles: [editor] }
+components:
+  net: { kind: network, zones: 3, egress: nat-per-zone, block: 10.30.0.0/18 }
+  main:
+    kind: database
+    engine: mariadb
+    version: "11.4"
+    size: medium
+    databases: [shop, audit]
+    people: { admin: owner, editor: read-write, analyst: { shop: read-only } }
+    zones: 2
+    storage: 200GiB
+    backups: { keep: 35, at: "23:45" }
+  archive:
+    kind: database
+    engine: postgres
+    version: "17"
+    databases: { events: { extensions: [pg_trgm, pgcrypto] }, history: {} }
+    people: { admin: owner, analyst: { history: read-only } }
+    aurora: true
+    zones: 3
+  stock:
+    kind: database
+    engine: mysql
+    version: "8.4"
+    databases: [stock]
+    people: { admin: owner }
+    aurora: true
+    size: large
+    port: 3310
+    deletion-protection: false
+  app:
+    kind: service
+    source: pages
+    instances: 2
+    command: [/usr/bin/python3, "${self.source}/serve.py", "${self.port}"]
+    uses:
+      main: { database: shop, grants: read-write, connections: 40 }
+      archive: { database: events, grants: read-only }
+    environment: { SHOP: "${self.uses.main.url}", EVENTS: "${self.uses.archive.url}" }
+    users: { people: [admin, editor] }
+    port: 8000
+    health: { path: /health }
+  worker:
+    kind: service
+    command: [/usr/bin/worker]
+    uses: { stock: { grants: owner, driver: pymysql }, main: { database: audit, grants: read-write } }
+    environment: { STOCK: "${self.uses.stock.url}", AUDIT: "${self.uses.main.url}" }
+  jump:
+    kind: bastion
+    to: [main, archive]
+    people: [admin, analyst]
+    port: 2222
+    allow: { sources: [203.0.113.0/24, "2001:db8::/32"], owner: ops@example.org, review-by: "2027-06-30" }
+  inner:
+    kind: bastion
+    to: stock
+    people: admin
+    allow: { sources: [10.0.0.0/8], owner: ops@example.org, review-by: "2027-06-30" }
+  bi:
+    kind: tunnel
+    target: main
+    database: shop
+    grants: read-only
+    to:
+      host: tunnel.vendor.example
+      user: tunnel15240
+      host-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY"
+      listen: 15240
+  board:
+    kind: tunnel
+    target: archive
+    database: history
+    grants: read-only
+    to:
+      host: 198.51.100.20
+      port: 443
+      user: landfall
+      host-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY"
+      listen: 15241
+  web: { kind: edge, domain: shop.example.org, exposure: internet, routes: { /: app } }
+guarantees:
+  - { nothing: internet, reaches: main }
+  - { nothing: internet, reaches: archive }
+  - { nothing: internet, reaches: stock }
+  - { only: [app, worker, jump, bi], reaches: "main:3306" }
+  - { only: [app, jump, board], reaches: "archive:5432" }
+  - { only: [worker, inner], reaches: "stock:3310" }
+  - { nothing: web, reaches: main }
+"#;
+
+const SHAPES: [(&str, &str); 11] = [
     ("shop", SHOP),
     ("closed", CLOSED),
     ("adopted", ADOPTED),
@@ -178,11 +302,14 @@ const SHAPES: [(&str, &str); 9] = [
     ("cluster", CLUSTER),
     ("others", OTHERS),
     ("webapp", WEBAPP),
+    ("closed-webapp", CLOSED_WEBAPP),
+    ("house", HOUSE),
 ];
 
-/// The folder of [`PAGES`].
+/// What lies beside the manifests: the folder of [`PAGES`], and authorities.
 fn source_files() -> MemoryFiles {
-    MemoryFiles::default().with("pages/serve.py", include_str!("host/pages/serve.py"))
+    let files = MemoryFiles::default().with("pages/serve.py", include_str!("host/pages/serve.py"));
+    files.with("rds-ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
 }
 
 /// A service that runs from a folder, in an account.
@@ -208,7 +335,7 @@ fn compile_production(manifest: &str, files: &MemoryFiles) -> Compilation {
 }
 
 /// Lowers a manifest in the environment `production`.
-fn lower(manifest: &str, files: &MemoryFiles) -> (AwsDeployment, TemplateSet) {
+pub(crate) fn lower(manifest: &str, files: &MemoryFiles) -> (AwsDeployment, TemplateSet) {
     let compilation = compile_production(manifest, files);
     let mut findings = Findings::new();
     let application = compilation.application.as_ref().unwrap();

@@ -17,7 +17,7 @@ fn blueprints() -> Vec<PathBuf> {
     blueprints
 }
 
-fn files_of(blueprint: &Path) -> MemoryFiles {
+pub(crate) fn files_of(blueprint: &Path) -> MemoryFiles {
     fn collect(folder: &Path, below: &str, files: &mut MemoryFiles) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -3,12 +3,17 @@
 //! checks signatures; what it installs comes from wheels that were fetched before.
 #![expect(clippy::disallowed_types, reason = "a host is a machine with programs")]
 
+mod application;
+mod database;
+mod kept;
+mod tunnel;
+mod ways_in;
 mod world;
 
 use crate::aws::{host_files, pages, tabpy, user_data};
 use std::collections::BTreeMap;
 use std::path::Path;
-use world::{Machine, World};
+use world::{Door, Machine, World};
 
 const USER: &str = "analyst";
 /// Asks for what opens the role of the host.
@@ -39,7 +44,10 @@ fn says(machine: &Machine, property: &str) -> String {
 #[test]
 fn tabpy_runs_on_a_host() {
     let text = text();
-    let Some(world) = World::new("tabpy", &host_files(&text), ("/info", 401)) else { return };
+    let Some(world) = World::new("tabpy", &host_files(&text), Door::Web { port: 9004, path: "/info", status: 401 })
+    else {
+        return;
+    };
     let canary = world.password(USER);
     assert!(!text.contains(&canary) && !text.contains("AKID"));
     let mut machine = world.boot(&text);
@@ -138,7 +146,9 @@ fn pages_text(digest: impl FnOnce(&str) -> String) -> String {
 
 #[test]
 fn a_source_folder_runs_on_a_host() {
-    let Some(world) = World::new("pages", &BTreeMap::new(), ("/", 200)) else { return };
+    let Some(world) = World::new("pages", &BTreeMap::new(), Door::Web { port: 9004, path: "/", status: 200 }) else {
+        return;
+    };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/host/pages");
     let mut stored = String::new();
     let text = pages_text(|key| {
@@ -171,7 +181,9 @@ fn a_source_folder_runs_on_a_host() {
 
 #[test]
 fn a_host_refuses_a_source_folder_that_somebody_changed() {
-    let Some(world) = World::new("changed", &BTreeMap::new(), ("/", 200)) else { return };
+    let Some(world) = World::new("changed", &BTreeMap::new(), Door::Web { port: 9004, path: "/", status: 200 }) else {
+        return;
+    };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/host/pages");
     let wrong = "0".repeat(64);
     let text = pages_text(|key| {
@@ -189,7 +201,10 @@ fn a_host_refuses_a_source_folder_that_somebody_changed() {
 #[test]
 fn a_host_that_cannot_be_set_up_says_why() {
     let good = text();
-    let Some(world) = World::new("broken", &host_files(&good), ("/info", 401)) else { return };
+    let Some(world) = World::new("broken", &host_files(&good), Door::Web { port: 9004, path: "/info", status: 401 })
+    else {
+        return;
+    };
     let text = good.replace("tabpy==2.16.0\n", "no-such-package==1\n");
     let machine = world.boot(&text);
     let journal = world.wait_for_signal();

@@ -8,9 +8,9 @@ pub const CODES: &[&FindingCode] = &[&AWS002, &AWS003, &AWS004, &AWS005, &AWS006
 code!(
     AWS002,
     "a service needs what its network does not let it reach",
-    "A host installs Python packages from the internet, fetches its source folder from storage and asks services of AWS \
-     for its secrets. A network with `egress: endpoints` reaches the services of AWS alone, and not storage; one with \
-     `egress: none` reaches nothing."
+    "A host installs Python packages from the internet, fetches its source folder from storage, asks services of AWS for its \
+     secrets, and RDS for the certificates of its authorities. A network with `egress: endpoints` reaches services of AWS alone: \
+     there a database says its `authorities`, and packages lie in the source folder. One with `egress: none` reaches nothing."
 );
 code!(
     AWS003,

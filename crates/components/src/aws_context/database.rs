@@ -19,6 +19,8 @@ pub struct DatabaseInAws {
     pub group: Ref<SecurityGroup>,
     /// What is called an end of a way in a proof: the instance, or the cluster and its members.
     pub ends: Vec<String>,
+    /// The certificates of the authorities of its server, where they were said.
+    pub authorities: Option<String>,
     /// Its name in the network.
     pub address: Value,
     /// The port on which it listens.

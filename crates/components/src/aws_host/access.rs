@@ -33,6 +33,20 @@ pub(crate) fn settings(group: &str, logs: &Ref<LogGroup>, unit: &str, more: &str
     HostFile { path: "/etc/landfall/host.env".to_owned(), mode: 0o644, content: Content::Filled(text) }
 }
 
+/// How a host comes by the authorities of databases: from files of the manifest where each database has one, otherwise from RDS. Returns
+/// the file, or the step of its set-up.
+pub(crate) fn authorities(databases: &[DatabaseInAws]) -> Result<HostFile, &'static str> {
+    let mut said: Vec<&str> = Vec::new();
+    for database in databases {
+        let Some(text) = database.authorities.as_deref() else { return Err(include_str!("host/rds-ca.sh")) };
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    let all: String = said.iter().map(|text| format!("{}\n", text.trim_end())).collect();
+    Ok(HostFile::plain(super::DATABASE_AUTHORITIES, all))
+}
+
 /// Which secrets the host fetches, and where they go.
 pub(crate) fn secrets(sealed: &[Sealed]) -> HostFile {
     let line =

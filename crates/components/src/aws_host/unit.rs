@@ -42,11 +42,13 @@ SystemCallErrorNumber=EPERM
 UMask=0077
 ";
 
-/// The unit that brings the secrets, before the service and once after each start.
+/// The unit that brings the secrets, before the service and once after each start. Where nobody gives them it asks again, and what needs
+/// them waits: a host that starts while AWS does not answer is there when it does.
 pub(crate) fn secrets(about: &str) -> String {
     format!(
-        "[Unit]\nDescription={}\nWants=network-online.target\nAfter=network-online.target\n\n\
+        "[Unit]\nDescription={}\nWants=network-online.target\nAfter=network-online.target\nStartLimitIntervalSec=0\n\n\
          [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/local/lib/landfall/fetch-secrets\n\
+         Restart=on-failure\nRestartMode=direct\nRestartSec=5\n\
          RuntimeDirectory=landfall\nRuntimeDirectoryMode=0711\nTimeoutStartSec=300\n",
         sentence(about)
     )

@@ -106,6 +106,10 @@ fn balancer(
         let other = Other::Block(Value::text(source.to_string()), version);
         let about = format!("Those who may come to {}", cx.name);
         cx.let_in(LAYER, &format!("from{}", index + 1), &Rule { group: &group, other, port, about, because: &because });
+        // Whoever is in the network may come where its own addresses may, if its rules let it out.
+        if network.has_addresses_of(source) {
+            ways.push((Party::Network, because.clone()));
+        }
         ways.push((Party::Block(source.to_string()), because));
     }
     let about = format!("{} to its host", cx.name);

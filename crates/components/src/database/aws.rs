@@ -63,6 +63,7 @@ pub(super) fn lower(valid: &ValidDatabase, cx: &mut AwsContext<'_>) {
         server: server.clone(),
         group,
         ends: made.ends,
+        authorities: valid.authorities.clone(),
         address,
         port: place.port,
         port_id: PortId::new(format!("{}/sql", cx.name)),
@@ -96,6 +97,16 @@ fn can_stand(valid: &ValidDatabase, network: &NetworkInAws, cx: &mut AwsContext<
         let (zones, have) = (valid.zones, network.isolated.len());
         let summary = format!("{name} wants to stand in {zones} zones, its network has {have}");
         cx.refuse(&AWS007, &valid.at.key("zones"), summary, "write as many `zones` at the network");
+    }
+    if valid.zones > 2 && !valid.aurora {
+        let summary =
+            format!("{name} wants to stand in {} zones, RDS keeps one standby, in a second zone", valid.zones);
+        cx.refuse(
+            &AWS007,
+            &valid.at.key("zones"),
+            summary,
+            "write `zones: 2`, or `aurora: true` for a cluster of three",
+        );
     }
     if matches!(network.egress, EgressInAws::Nothing) {
         let summary = format!("nobody could make the roles of {name}: its network reaches no service of AWS");

@@ -3,7 +3,7 @@
 use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] =
-    &[&DBS001, &DBS002, &DBS003, &DBS004, &DBS005, &DBS006, &DBS007, &DBS008, &DBS009, &DBS010];
+    &[&DBS001, &DBS002, &DBS003, &DBS004, &DBS005, &DBS006, &DBS007, &DBS008, &DBS009, &DBS010, &DBS011];
 
 code!(
     DBS001,
@@ -73,4 +73,11 @@ code!(
     "a disk that AWS does not give",
     "RDS gives a database server from 20 GiB to 64 TiB, and lets the disk grow. The disk of an Aurora cluster grows by itself \
      from nothing."
+);
+code!(
+    DBS011,
+    Error,
+    "a file of authorities that has no certificates",
+    "Clients of a database in AWS check who signed its certificate. `authorities` names a file beside the manifest with the \
+     certificates that RDS publishes for the region, in PEM; it is written on the hosts that reach the database."
 );

@@ -33,7 +33,7 @@ pub(crate) struct DatabaseSpec {
     /// Whether AWS runs it as an Aurora cluster. Has no meaning on this machine.
     #[serde(default)]
     pub aurora: bool,
-    /// In how many availability zones a copy stands ready, 1 to 3; with 2 AWS changes over by itself. Has no meaning on this machine.
+    /// In how many availability zones a copy stands ready, 1 or 2, with `aurora` up to 3; with 2 AWS changes over by itself. Has no meaning on this machine.
     #[schemars(range(min = 1, max = 3))]
     #[serde(default = "one")]
     pub zones: u8,
@@ -42,6 +42,10 @@ pub(crate) struct DatabaseSpec {
     pub deletion_protection: bool,
     /// The disk that AWS gives it, 20GiB to 64TiB; it grows by itself up to four times that. Has no meaning on this machine.
     pub storage: Option<Size>,
+    /// A file beside the manifest with the certificates of the authorities that sign those of RDS's servers, as RDS publishes them for
+    /// the region. Hosts fetch them from RDS by default; where a network has no way to the internet, they are said here. Has no
+    /// meaning on this machine.
+    pub authorities: Option<String>,
 }
 
 fn one() -> u8 {

@@ -29,6 +29,8 @@ pub(crate) struct ValidDatabase {
     pub(super) zones: u8,
     pub(super) deletion_protection: bool,
     pub(super) storage: Option<Size>,
+    /// The certificates of the authorities of its server, as PEM.
+    pub(super) authorities: Option<String>,
     /// Its path in the manifest.
     pub(super) at: ManifestPath,
 }

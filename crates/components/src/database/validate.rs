@@ -1,6 +1,6 @@
 //! From what was said of a database server to what makes sense.
 
-use super::codes::{DBS001, DBS002, DBS003, DBS004, DBS007, DBS008, DBS009, DBS010};
+use super::codes::{DBS001, DBS002, DBS003, DBS004, DBS007, DBS008, DBS009, DBS010, DBS011};
 use super::data::{self, Data};
 use super::engines::{self, Lifecycle};
 use super::names;
@@ -17,6 +17,9 @@ use model::scalar::Size;
 use model::{Findings, ManifestPath};
 
 const SMALLEST_DISK: Size = Size::from_bytes(20 << 30);
+/// Where the certificates are found.
+const AUTHORITIES_HELP: &str = "fetch what RDS publishes for the region: \
+     curl -o rds-ca.pem https://truststore.pki.rds.amazonaws.com/REGION/REGION-bundle.pem";
 const LARGEST_DISK: Size = Size::from_bytes(64 << 40);
 
 /// Checks a database server. Reports everything that is wrong.
@@ -32,6 +35,7 @@ pub(super) fn validate(
         None => engines::usual(engine).to_owned(),
     };
     check_storage(spec.aurora, spec.storage, cx, findings);
+    let authorities = spec.authorities.and_then(|path| authorities(&path, cx, findings));
     let (databases, tables) = databases(spec.databases, engine, cx, findings);
     let roles: Vec<RoleNamed> =
         spec.people.keys().map(|role| RoleNamed { role: role.clone(), at: cx.at.key("people").key(role) }).collect();
@@ -50,6 +54,7 @@ pub(super) fn validate(
         zones: spec.zones,
         deletion_protection: spec.deletion_protection,
         storage: spec.storage,
+        authorities,
         at: cx.at.clone(),
     })
 }
@@ -91,6 +96,18 @@ fn check_storage(aurora: bool, storage: Option<Size>, cx: &ValidationContext<'_>
         let summary = format!("RDS does not give a disk of {storage}");
         report(findings, &DBS010, &at, summary, "write `storage: 20GiB` or more, up to 64TiB");
     }
+}
+
+/// The certificates of a file.
+fn authorities(path: &str, cx: &ValidationContext<'_>, findings: &mut Findings) -> Option<String> {
+    let problem = match cx.files.text(path) {
+        Err(why) => format!("{path} cannot be read: {why}"),
+        Ok(text) if text.contains("PRIVATE KEY") => format!("{path} holds a private key"),
+        Ok(text) if !text.contains("-----BEGIN CERTIFICATE-----") => format!("{path} holds no certificate"),
+        Ok(text) => return Some(text),
+    };
+    report(findings, &DBS011, &cx.at.key("authorities"), problem, AUTHORITIES_HELP);
+    None
 }
 
 type Databases = (IndexMap<String, DatabaseDeclaration>, IndexMap<String, Vec<data::Table>>);

@@ -5,7 +5,6 @@ use super::validate::{ValidEdge, ValidRoute};
 use crate::aws_context::{
     AWS006, AlarmSpec, AwsContext, BackendInAws, IpVersion, NetworkInAws, Other, Party, Rule, list, object,
 };
-use ipnet::IpNet;
 use model::cfn::types::{Bucket, Certificate, Listener, ListenerRule, LoadBalancer, RecordSet, SecurityGroup};
 use model::cfn::{Kind, Layer, Ref, Value};
 use model::process_graph::TlsVersion;
@@ -101,13 +100,7 @@ fn state_ways(valid: &ValidEdge, balancer: &str, network: &NetworkInAws, cx: &mu
             from.push(block("::/0"));
         }
     }
-    let inside = match &network.block.kind {
-        Kind::Text(block) => block.parse::<IpNet>().ok(),
-        _ => None,
-    };
-    let meets =
-        |block: &Cidr| inside.is_none_or(|inside| inside.contains(&block.net()) || block.net().contains(&inside));
-    if valid.allow.is_empty() || valid.allow.iter().any(meets) {
+    if valid.allow.is_empty() || valid.allow.iter().any(|block| network.has_addresses_of(block)) {
         from.push((Party::Network, exposure.clone()));
     }
     for (from, because) in from {

@@ -9,13 +9,67 @@ use model::cfn::types::{
     RouteTableAssociation, Subnet, Vpc, VpcEndpoint,
 };
 use model::cfn::{Kind, Layer, Ref, Value};
+use model::process_graph::NodeSpec;
 use std::net::Ipv4Addr;
 
 const LAYER: Layer = Layer::Network;
 /// Rarely taken by others, so that the network can be joined with them later.
 const USUAL_BLOCK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 64, 0, 0), 16);
-/// What hosts ask when they may reach services of AWS alone.
-const ENDPOINTS: &[&str] = &["cloudformation", "logs", "secretsmanager", "ssm", "ssmmessages"];
+/// What hosts ask when they may reach services of AWS alone, and of whose own account.
+const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::new("cloudformation", &["cloudformation:SignalResource"]),
+    Endpoint::new("logs", &["logs:CreateLogStream", "logs:PutLogEvents"]),
+    Endpoint { has_owner: true, ..Endpoint::new("secretsmanager", &["secretsmanager:GetSecretValue"]) },
+    Endpoint::new("ssm", &["ssm:UpdateInstanceInformation"]),
+    Endpoint::new(
+        "ssmmessages",
+        &[
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ],
+    ),
+];
+/// Where source folders are kept. The gateway that every network has is a route to addresses that no rule can name without a list of AWS's
+/// own in each region; an interface is let in by its group.
+const STORAGE: Endpoint = Endpoint { has_owner: true, ..Endpoint::new("s3", &["s3:GetObject"]) };
+
+/// A service of AWS that hosts reach through an interface of the network.
+struct Endpoint {
+    service: &'static str,
+    /// All that is asked of it.
+    actions: &'static [&'static str],
+    /// Whether what is asked for belongs to an account, which must be this one.
+    has_owner: bool,
+}
+
+impl Endpoint {
+    const fn new(service: &'static str, actions: &'static [&'static str]) -> Self {
+        Self { service, actions, has_owner: false }
+    }
+
+    /// What goes through it: its actions, asked by roles of this account.
+    fn policy(&self) -> Value {
+        let account = || Value::reference("AWS::AccountId");
+        let mut only = vec![("aws:PrincipalAccount".to_owned(), account())];
+        if self.has_owner {
+            only.push(("aws:ResourceAccount".to_owned(), account()));
+        }
+        let only = Value::new(Kind::Map(only.into_iter().collect()));
+        object! {
+            "Version": "2012-10-17",
+            "Statement": list![object! {
+                "Sid": "HostsOfThisAccount",
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": Value::list(self.actions.iter().copied()),
+                "Resource": "*",
+                "Condition": object! { "StringEquals": only },
+            }],
+        }
+    }
+}
 
 /// Adds the network.
 pub(super) fn lower(valid: &ValidNetwork, cx: &mut AwsContext<'_>) {
@@ -254,21 +308,24 @@ fn service_endpoints(vpc: &Ref<Vpc>, subnets: &[Ref<Subnet>], cx: &mut AwsContex
     let at = cx.at.key("egress");
     let mut services = Vec::new();
     let group = cx.group(LAYER, "Endpoints", &at, "Interfaces of services of AWS", vpc);
-    for service in ENDPOINTS {
-        let endpoint = cx.add::<VpcEndpoint>(
-            LAYER,
-            &format!("{service}-endpoint"),
-            &at,
-            object! {
-                "VpcId": vpc,
-                "VpcEndpointType": "Interface",
-                "ServiceName": Value::sub(&format!("com.amazonaws.${{AWS::Region}}.{service}")),
-                "SubnetIds": Value::list(subnets),
-                "SecurityGroupIds": list![&group],
-                "PrivateDnsEnabled": true,
-            },
-        );
-        services.push((cx.interface(&endpoint), (*service).to_owned()));
+    let has_sources = cx.processes.nodes.values().any(|node| matches!(node.spec, NodeSpec::Source(_)));
+    for endpoint in ENDPOINTS.iter().chain(has_sources.then_some(&STORAGE)) {
+        let service = endpoint.service;
+        let mut properties = object! {
+            "VpcId": vpc,
+            "VpcEndpointType": "Interface",
+            "ServiceName": Value::sub(&format!("com.amazonaws.${{AWS::Region}}.{service}")),
+            "SubnetIds": Value::list(subnets),
+            "SecurityGroupIds": list![&group],
+            "PrivateDnsEnabled": true,
+            "PolicyDocument": endpoint.policy(),
+        };
+        if service == STORAGE.service {
+            // Otherwise names lead to the interface for those alone who ask from outside.
+            put(&mut properties, "DnsOptions", object! { "PrivateDnsOnlyForInboundResolverEndpoint": "AllResolvers" });
+        }
+        let endpoint = cx.add::<VpcEndpoint>(LAYER, &format!("{service}-endpoint"), &at, properties);
+        services.push((cx.interface(&endpoint), service.to_owned()));
     }
     EgressInAws::Endpoints { group, services }
 }

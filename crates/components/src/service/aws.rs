@@ -10,7 +10,7 @@ use crate::aws_context::{
     AWS002, AWS003, AWS005, AlarmSpec, AwsContext, BackendInAws, Caller, EgressInAws, NetworkInAws,
 };
 use crate::aws_host::cloud_config::{self, Content, HostFile};
-use crate::aws_host::{self, Hosts, Machine, Sealed, unit as units};
+use crate::aws_host::{self, Hosts, Machine, Sealed, access, unit as units};
 use indexmap::IndexMap;
 use layout::Layout;
 use model::cfn::types::LogGroup;
@@ -135,24 +135,42 @@ fn can_run(
     let asks_aws = nodes.iter().any(|(_, node)| matches!(node.spec, NodeSpec::Secret(_))) || !layout.sealed.is_empty();
     match &network.egress {
         EgressInAws::Internet => {}
-        _ if !valid.uses.is_empty() => {
-            let summary =
-                format!("{name} uses a database, and its network has no way to the certificates of RDS's authorities");
-            cx.refuse(&AWS002, &valid.at.key("uses"), summary, "write `egress: nat` at the network");
-        }
         _ if valid.python.is_some() => {
             let summary = format!("{name} installs Python packages, and its network has no way to the internet");
-            cx.refuse(&AWS002, &valid.at.key("python"), summary, "write `egress: nat` at the network");
+            let help = "write `egress: nat` at the network, or put what it imports into its `source` folder and remove `python`";
+            cx.refuse(&AWS002, &valid.at.key("python"), summary, help);
         }
-        _ if valid.source.is_some() => {
+        EgressInAws::Endpoints { .. } => {
+            for database in layout.databases.iter().filter(|database| database.authorities.is_none()) {
+                let component = &database.component;
+                let summary = format!(
+                    "{name} uses {component}, and its network has no way to where RDS publishes the certificates of its authorities"
+                );
+                let help = format!(
+                    "say the file at {component}, as `authorities: rds-ca.pem` (from https://truststore.pki.rds.amazonaws.com), \
+                     or write `egress: nat` at the network"
+                );
+                let used = valid.uses.iter().find(|used| used.said.component == *component);
+                let at = used.map_or_else(|| valid.at.key("uses"), |used| used.said.at.clone());
+                cx.refuse(&AWS002, &at, summary, &help);
+            }
+        }
+        EgressInAws::Nothing if !valid.uses.is_empty() => {
+            let summary =
+                format!("{name} uses a database, and its network has no way to the service that keeps its login");
+            let help = "write `egress: endpoints` or `egress: nat` at the network";
+            cx.refuse(&AWS002, &valid.at.key("uses"), summary, help);
+        }
+        EgressInAws::Nothing if valid.source.is_some() => {
             let summary = format!("{name} has a source folder, and its network has no way to storage");
-            cx.refuse(&AWS002, &valid.at.key("source"), summary, "write `egress: nat` at the network");
+            let help = "write `egress: endpoints` or `egress: nat` at the network";
+            cx.refuse(&AWS002, &valid.at.key("source"), summary, help);
         }
         EgressInAws::Nothing if asks_aws => {
             let summary = format!("{name} has secrets, and its network has no way to the service that keeps them");
             cx.refuse(&AWS002, &valid.at, summary, "write `egress: endpoints` or `egress: nat` at the network");
         }
-        EgressInAws::Endpoints { .. } | EgressInAws::Nothing => {}
+        EgressInAws::Nothing => {}
     }
     let mut atoms: Vec<(&Atom, &model::ManifestPath)> = Vec::new();
     let at = valid.at.key("command");
@@ -268,7 +286,10 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
         }
     }
     if !layout.databases.is_empty() {
-        set_up.push_str(include_str!("../aws_host/host/rds-ca.sh"));
+        match access::authorities(&layout.databases) {
+            Ok(file) => files.push(file),
+            Err(step) => set_up.push_str(step),
+        }
     }
     if let Some(release) = release {
         let Release { bucket, key, content, .. } = release;

@@ -136,7 +136,7 @@ pub struct RestoreRequest {
     pub security_groups: Vec<String>,
     /// The parameter group that requires TLS: of the server, or of the cluster.
     pub parameter_group: Option<String>,
-    /// The authority that signs its certificate; a cluster's members have their region's.
+    /// The authority that signs its certificate; of a cluster's members it is said when they are added.
     pub authority: Option<String>,
     /// Whether it is protected from deletion.
     pub is_protected: bool,
@@ -193,17 +193,25 @@ pub trait Databases: Send + Sync {
     fn db_snapshot(&self, kind: DbKind, snapshot: &str) -> impl Future<Output = Called<Option<DbSnapshot>>> + Send;
     /// The copies of a server or cluster, also the daily ones, the newest first.
     fn db_snapshots(&self, kind: DbKind, of: &str) -> impl Future<Output = Called<Vec<DbSnapshot>>> + Send;
+    /// The copies in the account that have a tag, also of servers that are gone, the newest first.
+    fn db_snapshots_tagged(
+        &self,
+        kind: DbKind,
+        key: &str,
+        value: &str,
+    ) -> impl Future<Output = Called<Vec<DbSnapshot>>> + Send;
     /// Removes a copy that was made by hand.
     fn delete_db_snapshot(&self, kind: DbKind, snapshot: &str) -> impl Future<Output = Called<()>> + Send;
     /// Begins to make a server, or a cluster without members, of a copy. It is never public.
     fn restore_db(&self, request: &RestoreRequest) -> impl Future<Output = Called<()>> + Send;
-    /// Adds a member to a cluster: without one, it does not answer. It is never public.
+    /// Adds a member to a cluster, with a certificate of an authority: without a member, it does not answer. It is never public.
     fn add_db_member(
         &self,
         cluster: &str,
         member: &str,
         engine: &str,
         class: &str,
+        authority: Option<&str>,
     ) -> impl Future<Output = Called<()>> + Send;
     /// Lets RDS keep the administrator's password in a secret of its own. What is made of a copy has the password of then.
     fn keep_db_administrator(&self, kind: DbKind, id: &str) -> impl Future<Output = Called<()>> + Send;

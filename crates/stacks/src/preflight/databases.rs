@@ -18,6 +18,7 @@ struct Wish<'p> {
     version: &'p str,
     class: &'p str,
     has_standby: bool,
+    authority: Option<&'p str>,
     origin: String,
 }
 
@@ -55,6 +56,7 @@ impl<A: Account> Session<'_, A> {
                     version: plain(cluster.unwrap_or(&server.properties).get("EngineVersion"))?,
                     class: text(server, "DBInstanceClass")?,
                     has_standby: text(server, "MultiAZ") == Some("true"),
+                    authority: text(server, "CACertificateIdentifier"),
                     origin: origin.map_or_else(String::new, |origin| format!(" ({origin})")),
                 })
             })
@@ -63,7 +65,7 @@ impl<A: Account> Session<'_, A> {
 
     /// Why a server cannot be had; none when it can, or when that may not be asked.
     async fn refused(&self, wish: &Wish<'_>) -> Result<Option<Fault>, Fault> {
-        let Wish { engine, version, class, has_standby, origin } = wish;
+        let Wish { engine, version, class, has_standby, authority, origin } = wish;
         let region = self.account.region();
         let refusal = |cause: String, help: String| {
             let doing = format!("asking RDS for {engine} {version} on {class}{origin}");
@@ -80,6 +82,13 @@ impl<A: Account> Session<'_, A> {
             let cause = format!("no release {version} of {engine} is offered in {region}");
             return refusal(cause, format!("set `version` to one that is offered: {}", others.join(", ")));
         };
+        // RDS does not tell it of every release.
+        let signs =
+            |authority: &&str| newest.authorities.is_empty() || newest.authorities.iter().any(|one| one == authority);
+        if let Some(authority) = authority.filter(|authority| !signs(authority)) {
+            let cause = format!("{authority} signs no certificate of {engine} {} in {region}", newest.version);
+            return refusal(cause, format!("set another `region`; here there are {}", newest.authorities.join(", ")));
+        }
         let Some(offers) = unless_denied(self.account.db_offers(engine, &newest.version, class).await)? else {
             return Ok(None);
         };
@@ -94,7 +103,10 @@ impl<A: Account> Session<'_, A> {
             return refusal(cause, help());
         }
         if *has_standby && !offers.iter().any(|offer| offer.multi_az) {
-            return refusal(format!("{class} is not offered with a standby in {region}"), help());
+            return refusal(
+                format!("{class} is not offered with a standby in {region}"),
+                "set another `size`, `zones: 1`, or another `region`".to_owned(),
+            );
         }
         Ok(None)
     }

@@ -108,6 +108,8 @@ async fn a_wait_that_was_stopped_is_gone_on_with_by_the_same_verb() {
 async fn a_restored_server_is_as_private_as_the_one_that_was_copied() {
     for deployment in [records(), records_with(&[("version: \"17\"", "version: \"17\", aurora: true")])] {
         let hand = deployed(deployment).await;
+        // Not what RDS takes by itself.
+        hand.account.with(|machine| machine.sign_databases("rds-ca-ecc384-g1"));
         let original = server(&hand).await;
         let made = back_up(&hand, None).await.unwrap();
         let restored = restore(&hand, &made.snapshot, "records-production-restored").await.unwrap();
@@ -121,6 +123,7 @@ async fn a_restored_server_is_as_private_as_the_one_that_was_copied() {
         assert_eq!(server.parameter_group.as_ref().map(|it| &it.0), original.parameter_group.as_ref().map(|it| &it.0));
         assert!(server.is_protected && server.is_encrypted && server.administrator_secret.is_some());
         assert_eq!(restored.member.as_ref().unwrap_or(server).is_public, Some(false));
+        assert_eq!(restored.member.as_ref().unwrap_or(server).authority.as_deref(), Some("rds-ca-ecc384-g1"));
         let rows = restored.checks.iter().find(|check| check.what == "rows").unwrap();
         assert_eq!(rows.verdict, Verdict::NotChecked);
 
@@ -130,6 +133,35 @@ async fn a_restored_server_is_as_private_as_the_one_that_was_copied() {
         let same = restore(&hand, &made.snapshot, &original.id).await.unwrap_err();
         assert!(same.cause.contains("not touched"), "{same}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_of_a_server_that_was_replaced_are_found_and_restored() {
+    let hand = deployed(records()).await;
+    let made = back_up(&hand, None).await.unwrap();
+    let id = &made.snapshot.id;
+    // The server had another name, until another one took its place.
+    hand.account.with(|machine| machine.copied_from(id, "records-production-data-dbserver-before"));
+    let next = Hand::at(hand.account.another(), records());
+    let all = snapshots(&next).await;
+    let found = all.iter().find(|copy| copy.id == *id).unwrap();
+    assert_eq!(found.of, "records-production-data-dbserver-before");
+    let restored = restore(&next, found, "records-production-restored").await.unwrap();
+    assert!(restored.is_right(), "{:?}", restored.checks);
+
+    // Somebody else's copy is not ours, nor is that of another component or environment.
+    let tag = |key: &str, value: &str| (format!("landfall:{key}"), value.to_owned());
+    let others = [
+        vec![tag("deployment", "shop"), tag("environment", "production"), tag("component", "db")],
+        vec![tag("deployment", "records"), tag("environment", "staging"), tag("component", "db")],
+        vec![tag("deployment", "records"), tag("environment", "production"), tag("component", "other")],
+    ];
+    for (number, tags) in others.iter().enumerate() {
+        let into = restored.server.id.clone();
+        let made = next.account.create_db_snapshot(DbKind::Instance, &into, &format!("other-{number}"), tags).await;
+        made.unwrap();
+    }
+    assert_eq!(snapshots(&next).await, all);
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,6 +186,9 @@ async fn a_copy_that_is_not_ready_or_of_another_engine_is_refused() {
     let copy = snapshots(&hand).await.remove(0);
     let refused = restore(&hand, &copy, "records-production-restored").await.unwrap_err();
     assert!(refused.cause.contains("creating"), "{refused}");
+    let older = DbSnapshot { status: "available".to_owned(), engine_version: "16.11".to_owned(), ..copy.clone() };
+    let refused = restore(&hand, &older, "records-production-restored").await.unwrap_err();
+    assert!(refused.cause.contains("the copy is of postgres 16.11"), "{refused}");
     let other = DbSnapshot { status: "available".to_owned(), engine: "oracle-se2".to_owned(), ..copy };
     let refused = restore(&hand, &other, "records-production-restored").await.unwrap_err();
     assert!(refused.cause.contains("oracle-se2"), "{refused}");

@@ -64,3 +64,26 @@ async fn what_rds_does_not_offer_is_refused_before_anything_is_made() {
     insta::assert_snapshot!(fault.help.unwrap_or_default(), @"set `version` to one that is offered: 16.11, 17.7");
     assert!(hand.account.with(|machine| machine.statuses()).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_a_cluster_or_an_authority_that_rds_does_not_offer_is_refused() {
+    let refused = async |manifest: &str, sold_out: &str| {
+        let hand = Hand::at(prepared(), records_with(&[("version: \"17\"", manifest)]));
+        hand.account.with(|machine| machine.sold_out.extend([sold_out.to_owned()]));
+        let fault = hand.up().await.unwrap_err();
+        assert!(hand.account.with(|machine| machine.statuses()).is_empty());
+        format!("{}: {}; {}", fault.operation, fault.cause, fault.help.unwrap_or_default())
+    };
+    let standby = refused("version: \"17\", zones: 2", "standby db.t4g.small").await;
+    insta::assert_snapshot!(standby, @"asking RDS for postgres 17 on db.t4g.small (components.db): db.t4g.small is not offered with a standby in us-west-2; set another `size`, `zones: 1`, or another `region`");
+    let cluster = refused("version: \"17\", aurora: true, zones: 2", "db.t4g.medium").await;
+    insta::assert_snapshot!(cluster, @"asking RDS for aurora-postgresql 17 on db.t4g.medium (components.db.zones): db.t4g.medium is offered for 17.6 in 0 zones of us-west-2, and 2 are needed; set another `size`, or another `region`");
+    let release = refused("version: \"16\", aurora: true", "").await;
+    insta::assert_snapshot!(release, @"asking RDS for aurora-postgresql 16 on db.t4g.medium (components.db.zones): no release 16 of aurora-postgresql is offered in us-west-2; set `version` to one that is offered: 17.6");
+    let authority = refused("version: \"17\"", "rds-ca-rsa2048-g1").await;
+    insta::assert_snapshot!(authority, @"asking RDS for postgres 17 on db.t4g.small (components.db): rds-ca-rsa2048-g1 signs no certificate of postgres 17.7 in us-west-2; set another `region`; here there are rds-ca-ecc384-g1, rds-ca-rsa4096-g1");
+    // One that stands alone needs no standby.
+    let hand = Hand::at(prepared(), records());
+    hand.account.with(|machine| machine.sold_out.extend(["standby db.t4g.small".to_owned()]));
+    good(hand.up().await);
+}

@@ -38,6 +38,17 @@ pub(super) struct Copy {
     password: Option<Secret>,
 }
 
+impl FakeAccount {
+    /// All copies of the account, the newest first.
+    pub(super) async fn all_db_snapshots(&self, kind: DbKind) -> Called<Vec<DbSnapshot>> {
+        self.call("rds:DescribeSnapshots", |m| {
+            let all = m.copies.iter().rev().filter(|copy| copy.told.kind == kind);
+            Ok(all.map(|copy| m.told_copy(copy)).collect())
+        })
+        .await
+    }
+}
+
 impl Databases for FakeAccount {
     async fn db_server(&self, kind: DbKind, id: &str) -> Called<Option<DbServer>> {
         self.call("rds:Describe", |m| Ok(m.db_server(kind, id))).await
@@ -65,6 +76,12 @@ impl Databases for FakeAccount {
         .await
     }
 
+    async fn db_snapshots_tagged(&self, kind: DbKind, key: &str, value: &str) -> Called<Vec<DbSnapshot>> {
+        let mut all = self.all_db_snapshots(kind).await?;
+        all.retain(|copy| copy.tags.iter().any(|(name, said)| name == key && said == value));
+        Ok(all)
+    }
+
     async fn delete_db_snapshot(&self, kind: DbKind, snapshot: &str) -> Called<()> {
         self.call("rds:DeleteSnapshot", |m| {
             m.copies.retain(|copy| copy.told.kind != kind || copy.told.id != snapshot);
@@ -77,8 +94,15 @@ impl Databases for FakeAccount {
         self.call("rds:Restore", |m| m.restore_db(request)).await
     }
 
-    async fn add_db_member(&self, cluster: &str, member: &str, engine: &str, class: &str) -> Called<()> {
-        self.call("rds:CreateDBInstance", |m| m.add_db_member(cluster, member, engine, class)).await
+    async fn add_db_member(
+        &self,
+        cluster: &str,
+        member: &str,
+        engine: &str,
+        class: &str,
+        authority: Option<&str>,
+    ) -> Called<()> {
+        self.call("rds:CreateDBInstance", |m| m.add_db_member(cluster, member, engine, class, authority)).await
     }
 
     async fn keep_db_administrator(&self, kind: DbKind, id: &str) -> Called<()> {
@@ -94,7 +118,7 @@ impl Databases for FakeAccount {
     }
 
     async fn db_engine_versions(&self, engine: &str, version: Option<&str>) -> Called<Vec<DbEngineVersion>> {
-        self.call("rds:DescribeDBEngineVersions", |_| {
+        self.call("rds:DescribeDBEngineVersions", |m| {
             let is_wanted = |own: &str| {
                 let rest = version.map_or(Some(""), |wanted| own.strip_prefix(wanted));
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || version.is_none())
@@ -108,8 +132,10 @@ impl Databases for FakeAccount {
                     status: "available".to_owned(),
                     upgrades: upgrades.iter().map(|&to| to.to_owned()).collect(),
                     authorities: ["rds-ca-ecc384-g1", "rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1"]
-                        .map(str::to_owned)
-                        .into(),
+                        .iter()
+                        .filter(|&&authority| !m.sold_out.contains(authority))
+                        .map(|&authority| authority.to_owned())
+                        .collect(),
                 })
                 .collect())
         })
@@ -126,7 +152,7 @@ impl Databases for FakeAccount {
                 class: class.to_owned(),
                 version: version.to_owned(),
                 zones: ["a", "b", "c"].iter().map(|zone| format!("{}{zone}", m.region)).collect(),
-                multi_az: true,
+                multi_az: !m.sold_out.contains(&format!("standby {class}")),
                 storage: "gp3".to_owned(),
             }])
         })
@@ -359,13 +385,21 @@ impl Machine {
         Ok(())
     }
 
-    fn add_db_member(&mut self, cluster: &str, member: &str, engine: &str, class: &str) -> Called<()> {
+    fn add_db_member(
+        &mut self,
+        cluster: &str,
+        member: &str,
+        engine: &str,
+        class: &str,
+        authority: Option<&str>,
+    ) -> Called<()> {
         const OPERATION: &str = "rds:CreateDBInstance";
         self.found_db(OPERATION, DbKind::Cluster, cluster)?;
         self.new_db(OPERATION, DbKind::Instance, member)?;
         let properties = json!({
             "DBInstanceIdentifier": member, "DBClusterIdentifier": cluster, "Engine": engine, "DBInstanceClass": class,
             "PubliclyAccessible": "false", "StorageEncrypted": "true",
+            "CACertificateIdentifier": authority.unwrap_or("rds-ca-rsa2048-g1"),
         });
         let member = self.add_foreign("AWS::RDS::DBInstance", properties);
         self.begin_db(&member, &[]);
@@ -400,6 +434,22 @@ impl Machine {
         {
             copy.ready = self.now;
             "automated".clone_into(&mut copy.told.origin);
+        }
+    }
+
+    /// Lets a copy be one of another server, which is gone.
+    pub fn copied_from(&mut self, snapshot: &str, of: &str) {
+        for copy in self.copies.iter_mut().filter(|copy| copy.told.id == snapshot) {
+            of.clone_into(&mut copy.told.of);
+        }
+    }
+
+    /// Lets another authority sign the certificates of all servers.
+    pub fn sign_databases(&mut self, authority: &str) {
+        for thing in self.things.values_mut().filter(|thing| thing.kind == "AWS::RDS::DBInstance") {
+            if let Some(properties) = thing.properties.as_object_mut() {
+                properties.insert("CACertificateIdentifier".to_owned(), json!(authority));
+            }
         }
     }
 

@@ -107,7 +107,7 @@ pub struct Machine {
     pub(super) db_ready: BTreeMap<u64, u64>,
     /// States of databases other than that they are there, by their identifiers.
     pub db_status: BTreeMap<String, String>,
-    /// Classes of databases that cannot be had.
+    /// Classes of databases that cannot be had, with `standby ` before them when alone they can; authorities that sign nothing.
     pub sold_out: BTreeSet<String>,
 }
 

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Fetches what a host installs from the Python registry, built by the Python of its own system: FOLDER REQUIREMENTS CONSTRAINTS.
-# FOLDER holds the root file system; the wheels go beside it.
+# Fetches what a host installs from the Python registry, built by the Python of its own system: FOLDER NAME REQUIREMENTS CONSTRAINTS.
+# FOLDER holds the root file system; the wheels go beside it, under their name.
 set -euo pipefail
-folder=$1 requirements=$2 constraints=$3
+folder=$1 name=$2 requirements=$3 constraints=$4
 cd "$folder"
 rm -rf wheels.new
 mkdir wheels.new
@@ -29,4 +29,4 @@ unshare --mount bash -euc '
     python3 /mnt/'$pip'/pip --disable-pip-version-check wheel --quiet --no-cache-dir --wheel-dir /mnt \
     --requirement /mnt/requirements.txt --constraint /mnt/constraints.txt
 '
-mv wheels.new wheels
+mv wheels.new "$name"

@@ -4,7 +4,8 @@
     stand_in.py services ADDRESS CERTIFICATE JOURNAL FOLDER
 
 Every call of AWS is checked as AWS does: the signature is computed again from what arrived, and written down.
-FOLDER may hold secrets.json (what each secret is), objects/ (what storage holds) and wheels/ (what the registry has).
+FOLDER may hold secrets.json (what each secret is), objects/ (what storage holds), wheels/ (what the registry has) and
+authority.pem (who signs the certificates of databases).
 """
 import hashlib
 import hmac
@@ -64,6 +65,9 @@ class Service(Handler):
         host = self.headers["Host"].split(":")[0]
         if host in ("pypi.org", "files.pythonhosted.org"):
             self.registry()
+        elif host == "truststore.pki.rds.amazonaws.com":
+            wanted = self.path == f"/{REGION}/{REGION}-bundle.pem"
+            self.answer((folder / "authority.pem").read_bytes() if wanted else b"", 200 if wanted else 404)
         else:
             self.aws(b"")
 
@@ -114,7 +118,8 @@ class Service(Handler):
 
     def aws(self, body):
         labels = self.headers["Host"].split(".")
-        service = next((label for label in labels if label in ("s3", "secretsmanager", "logs", "cloudformation")), "?")
+        known = ("s3", "secretsmanager", "logs", "cloudformation", "monitoring")
+        service = next((label for label in labels if label in known), "?")
         if not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 "):
             print(service, "NOT SIGNED: no signature", file=journal, flush=True)
             return self.answer("{}", 403)

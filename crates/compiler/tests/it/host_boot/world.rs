@@ -15,17 +15,40 @@ const TOOLS: [&str; 8] = ["systemd-nspawn", "ip", "nft", "haproxy", "openssl", "
 const DOMAIN: &str = "tabpy.example.org";
 /// What is answered by the stand-in.
 const NAMES: &str = "198.51.100.10 pypi.org files.pythonhosted.org secretsmanager.us-west-2.amazonaws.com \
-    logs.us-west-2.amazonaws.com cloudformation.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com\n127.0.0.1 localhost\n";
+    logs.us-west-2.amazonaws.com cloudformation.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com \
+    monitoring.us-west-2.amazonaws.com truststore.pki.rds.amazonaws.com\n\
+    10.64.128.10 db.example.internal\n192.0.2.10 ssh.vendor.example\n127.0.0.1 localhost\n";
+
+/// What the balancer before a host does.
+#[derive(Clone, Copy)]
+pub(super) enum Door {
+    /// Ends TLS, and sends requests to a port once a path answers as it should.
+    Web { port: u16, path: &'static str, status: u16 },
+    /// Hands connections to a port on.
+    Ssh,
+    /// There is none.
+    Closed,
+}
+
+impl Door {
+    /// Where hosts listen.
+    fn port(self) -> u16 {
+        match self {
+            Self::Web { port, .. } => port,
+            Self::Ssh | Self::Closed => 22,
+        }
+    }
+}
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it")
 }
 
-fn skipped(reason: &str) {
+pub(super) fn skipped(reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
-fn output(command: &mut Command) -> String {
+pub(super) fn output(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {said}\n{}", String::from_utf8_lossy(&output.stdout));
@@ -33,7 +56,7 @@ fn output(command: &mut Command) -> String {
 }
 
 /// Waits until something is there.
-fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(super) fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -44,8 +67,14 @@ fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// What was made once: the root file system, and what a manifest installs.
+struct Parts {
+    root: PathBuf,
+    wheels: PathBuf,
+}
+
 /// The root file system and the wheels, made once; none when they cannot be.
-fn parts(files: &BTreeMap<String, String>) -> Option<PathBuf> {
+fn parts(files: &BTreeMap<String, String>) -> Option<Parts> {
     static MADE: Mutex<()> = Mutex::new(());
     let _one = MADE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -67,30 +96,30 @@ fn parts(files: &BTreeMap<String, String>) -> Option<PathBuf> {
     if !folder.join("root").is_dir() {
         make("make-root.sh", &[])?;
     }
-    // Wheels of other versions than the manifest's are of no use.
+    let root = folder.join("root");
     let wanted =
         ["requirements.txt", "constraints.txt"].map(|name| (name, files.get(&format!("/etc/landfall/{name}"))));
-    let [(first, Some(requirements)), (second, Some(constraints))] = wanted else { return Some(folder) };
-    let wanted = [(first, requirements), (second, constraints)];
-    let is_wanted = |(name, text): &(&str, &String)| {
-        std::fs::read_to_string(folder.join("wheels").join(name)).is_ok_and(|fetched| fetched == **text)
+    let [(first, Some(requirements)), (second, Some(constraints))] = wanted else {
+        return Some(Parts { root, wheels: folder.join("none") });
     };
-    if !wanted.iter().all(is_wanted) {
-        let files = wanted.map(|(name, text)| (folder.join(name), text));
+    // Wheels of other versions than the manifest's are of no use: their folder has the name of what is wanted.
+    let name = format!("wheels-{}", model::Digest::of(&(requirements, constraints)).short());
+    let wheels = folder.join(&name);
+    if !wheels.is_dir() {
+        let files = [(folder.join(first), requirements), (folder.join(second), constraints)];
         for (path, text) in &files {
             std::fs::write(path, text).ok()?;
         }
-        let _ = std::fs::remove_dir_all(folder.join("wheels"));
-        make("fetch-wheels.sh", &[&files[0].0, &files[1].0])?;
+        make("fetch-wheels.sh", &[Path::new(&name), &files[0].0, &files[1].0])?;
     }
-    Some(folder)
+    Some(Parts { root, wheels })
 }
 
 /// Everything around the host; gone when it is dropped.
 pub(super) struct World {
     name: String,
     folder: PathBuf,
-    parts: PathBuf,
+    root: PathBuf,
     programs: Vec<Child>,
     password: String,
     verifier: String,
@@ -100,8 +129,7 @@ pub(super) struct World {
 
 impl World {
     /// Makes the namespaces and starts what is in them; `None` where that is not possible, with the reason said.
-    /// `healthy` is what the balancer asks for and the status that it expects.
-    pub(super) fn new(name: &str, files: &BTreeMap<String, String>, healthy: (&str, u16)) -> Option<Self> {
+    pub(super) fn new(name: &str, files: &BTreeMap<String, String>, door: Door) -> Option<Self> {
         if output(Command::new("id").arg("-u")) != "0" {
             skipped("only root can start a machine in a container");
             return None;
@@ -130,11 +158,11 @@ impl World {
         let verifier = output(Command::new("python3").args(["-c", &digest]));
         let secrets = json!({ "the-TabpyFilePasswordsTxt": format!("analyst {verifier}\n") });
         std::fs::write(folder.join("secrets.json"), secrets.to_string()).unwrap();
-        std::os::unix::fs::symlink(parts.join("wheels"), folder.join("wheels")).unwrap();
+        std::os::unix::fs::symlink(parts.wheels, folder.join("wheels")).unwrap();
         let mut world = Self {
             name,
             folder,
-            parts,
+            root: parts.root,
             programs: Vec::new(),
             password,
             verifier,
@@ -142,8 +170,12 @@ impl World {
             ended: Arc::default(),
         };
         world.certificates();
-        output(Command::new("bash").arg(scripts().join("boot/network.sh")).args(["up", &world.name]));
-        world.start(healthy);
+        output(Command::new("bash").arg(scripts().join("boot/network.sh")).args([
+            "up",
+            &world.name,
+            &door.port().to_string(),
+        ]));
+        world.start(door);
         world.watch();
         Some(world)
     }
@@ -153,10 +185,11 @@ impl World {
             "set -eu; cd {}
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=Landfall test authority' \
                 -addext keyUsage=critical,keyCertSign,digitalSignature -keyout authority.key -out authority.pem
-            for name in alb aws; do
+            for name in alb aws db; do
                 openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr
                 names=DNS:{DOMAIN}
-                test $name = alb || names='DNS:pypi.org,DNS:files.pythonhosted.org,DNS:*.us-west-2.amazonaws.com,DNS:*.s3.us-west-2.amazonaws.com'
+                test $name != db || names=DNS:db.example.internal
+                test $name != aws || names='DNS:pypi.org,DNS:files.pythonhosted.org,DNS:*.us-west-2.amazonaws.com,DNS:*.s3.us-west-2.amazonaws.com,DNS:truststore.pki.rds.amazonaws.com'
                 printf 'subjectAltName=%s\\nextendedKeyUsage=serverAuth\\nbasicConstraints=critical,CA:FALSE\\n' \"$names\" >ext
                 openssl x509 -req -in $name.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile ext -out $name.crt
                 cat $name.crt $name.key >$name.pem
@@ -166,19 +199,27 @@ impl World {
         output(Command::new("bash").args(["-c", &script]));
     }
 
-    fn in_namespace(&self, part: &str, program: &str) -> Command {
+    pub(super) fn in_namespace(&self, part: &str, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("{}-{part}", self.name), program]);
         command.env_remove("CURL_CA_BUNDLE").env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
         command
     }
 
-    fn start(&mut self, (path, status): (&str, u16)) {
+    fn start(&mut self, door: Door) {
+        let folder = self.folder.display();
+        let before = match door {
+            Door::Web { port, path, status } => format!(
+                "  mode http\nfrontend web\n  bind 10.64.0.10:443 ssl crt {folder}/alb.pem ssl-min-ver TLSv1.2\n  default_backend hosts\n\
+                 backend hosts\n  option httpchk GET {path}\n  http-check expect status {status}\n  server host 10.64.64.10:{port} check inter 1s\n",
+            ),
+            Door::Ssh => {
+                "  mode tcp\nlisten ssh\n  bind 10.64.0.10:22\n  server host 10.64.64.10:22 check inter 1s\n".to_owned()
+            }
+            Door::Closed => "  mode tcp\nlisten nothing\n  bind 127.0.0.1:1\n".to_owned(),
+        };
         let settings = format!(
-            "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
-             frontend web\n  bind 10.64.0.10:443 ssl crt {0}/alb.pem ssl-min-ver TLSv1.2\n  default_backend hosts\n\
-             backend hosts\n  option httpchk GET {path}\n  http-check expect status {status}\n  server host 10.64.64.10:9004 check inter 1s\n",
-            self.folder.display()
+            "global\n  maxconn 100\ndefaults\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n{before}"
         );
         let file = self.folder.join("haproxy.cfg");
         std::fs::write(&file, settings).unwrap();
@@ -191,15 +232,20 @@ impl World {
         services.arg(&stand_in).args(["services", "198.51.100.10"]);
         services.arg(self.folder.join("aws.pem")).arg(self.folder.join("journal")).arg(&self.folder);
         std::fs::write(self.folder.join("journal"), "").unwrap();
-        for (name, mut command) in [("balancer", balancer), ("metadata", metadata), ("services", services)] {
-            let log = self.folder.join(format!("{name}.log"));
-            let to = std::fs::File::create(&log).unwrap();
-            let child = command.stdin(Stdio::null()).stdout(to.try_clone().unwrap()).stderr(to).spawn().unwrap();
-            self.programs.push(child);
-            if name != "balancer" {
-                wait(name, || std::fs::read_to_string(&log).ok().filter(|text| text.contains("ready")));
-            }
+        self.run("balancer", balancer);
+        for (name, command) in [("metadata", metadata), ("services", services)] {
+            let log = self.run(name, command);
+            wait(name, || std::fs::read_to_string(&log).ok().filter(|text| text.contains("ready")));
         }
+    }
+
+    /// Keeps a program running as long as there is this world; returns where its log is.
+    pub(super) fn run(&mut self, name: &str, mut command: Command) -> PathBuf {
+        let log = self.folder.join(format!("{name}.log"));
+        let to = std::fs::File::create(&log).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(to.try_clone().unwrap()).stderr(to).spawn().unwrap();
+        self.programs.push(child);
+        log
     }
 
     /// Looks at the arguments of every process of machines until the end.
@@ -249,6 +295,11 @@ impl World {
         String::from_utf8_lossy(&command.output().unwrap().stdout).parse().unwrap_or(0)
     }
 
+    /// What a path answers with, from the internet.
+    pub(super) fn page(&self, path: &str) -> String {
+        output(self.client().arg(format!("https://{DOMAIN}{path}")))
+    }
+
     fn client(&self) -> Command {
         let mut command = self.in_namespace("inet", "curl");
         command.args(["-sS", "--max-time", "30", "--resolve", &format!("{DOMAIN}:443:10.64.0.10"), "--cacert"]);
@@ -295,11 +346,38 @@ impl World {
         wait("TabPy's answer", || (self.ask(&["--user", &known], "/info") == 200).then_some(()));
     }
 
+    /// The processes in a namespace.
+    pub(super) fn inside(&self, part: &str) -> Vec<String> {
+        let listed = Command::new("ip").args(["netns", "pids", &format!("{}-{part}", self.name)]).output().unwrap();
+        String::from_utf8_lossy(&listed.stdout).split_whitespace().map(str::to_owned).collect()
+    }
+
     /// Whether the internet cannot connect.
     pub(super) fn is_closed(&self, address: &str, port: u16) -> bool {
         let script = format!("exec 3<>/dev/tcp/{address}/{port}");
         let mut command = self.in_namespace("inet", "timeout");
         !command.args(["3", "bash", "-c", &script]).output().unwrap().status.success()
+    }
+
+    /// Keeps secrets where hosts ask for them.
+    pub(super) fn keep(&self, secrets: &BTreeMap<String, String>) {
+        std::fs::write(self.folder.join("secrets.json"), json!(secrets).to_string()).unwrap();
+    }
+
+    /// What is around is kept there.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Gives the machine what the image of Canonical has, and the file system of this test has not: an agent that starts with it.
+    pub(super) fn add_agent(&self) {
+        const UNIT: &str = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
+        const NAME: &str = "snap.amazon-ssm-agent.amazon-ssm-agent.service";
+        let units = self.folder.join("upper/etc/systemd/system");
+        let wanted = units.join("multi-user.target.wants");
+        std::fs::create_dir_all(&wanted).unwrap();
+        std::fs::write(units.join(NAME), UNIT).unwrap();
+        std::os::unix::fs::symlink(Path::new("/etc/systemd/system").join(NAME), wanted.join(NAME)).unwrap();
     }
 
     /// Starts the machine with user data.
@@ -324,7 +402,7 @@ impl World {
         let log = self.folder.join("console.log");
         let to = std::fs::File::create(&log).unwrap();
         let script = format!(
-            "mount -t overlay overlay -o lowerdir={0}/root,upperdir=upper,workdir=work machine
+            "mount -t overlay overlay -o lowerdir={0},upperdir=upper,workdir=work machine
              chroot machine update-ca-certificates >/dev/null 2>&1
              # It ends with 133 when the machine wants to start again.
              code=133
@@ -334,7 +412,7 @@ impl World {
                      --resolv-conf=off --console=pipe --capability=CAP_BPF,CAP_NET_ADMIN --system-call-filter=bpf \
                      --network-namespace-path=/run/netns/{1}-host || code=$?
              done",
-            self.parts.display(),
+            self.root.display(),
             self.name
         );
         let mut command = Command::new("unshare");
@@ -351,6 +429,12 @@ impl Drop for World {
         for child in &mut self.programs {
             let _ = child.kill();
             let _ = child.wait();
+        }
+        // What they left behind, as sessions of an SSH server.
+        for part in ["vendor", "db"] {
+            for id in self.inside(part) {
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
         }
         let _ = Command::new("bash").arg(scripts().join("boot/network.sh")).args(["down", &self.name]).status();
     }

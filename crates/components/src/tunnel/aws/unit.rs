@@ -37,9 +37,10 @@ pub(super) struct Tunnel<'a> {
 /// What is written on its host.
 pub(super) fn files(tunnel: &Tunnel<'_>, group: &str, logs: &Ref<LogGroup>, sealed: &[Sealed]) -> Vec<HostFile> {
     let mut set_up = include_str!("../../aws_host/host/set-up.sh").to_owned();
+    let authorities = access::authorities(std::slice::from_ref(tunnel.database));
     for part in [
         include_str!("../../aws_host/host/no-ssh.sh"),
-        include_str!("../../aws_host/host/rds-ca.sh"),
+        authorities.as_ref().err().copied().unwrap_or_default(),
         include_str!("../../aws_host/host/agent.sh"),
         include_str!("../../aws_host/host/start-tunnel.sh"),
     ] {
@@ -67,6 +68,7 @@ pub(super) fn files(tunnel: &Tunnel<'_>, group: &str, logs: &Ref<LogGroup>, seal
         },
         plain("/usr/local/lib/landfall/query.py", include_str!("../../aws_host/host/query.py").to_owned()),
     ];
+    all.extend(authorities.ok());
     all.extend(cloud_config::programs(&set_up, false));
     all
 }

@@ -49,7 +49,9 @@ pub(super) async fn answer(account: &FakeAccount, action: &str, fields: &BTreeMa
             String::new()
         }
         "DescribeDBSnapshots" | "DescribeDBClusterSnapshots" => {
-            let found = if field(snapshot_id).is_empty() {
+            let found = if field(snapshot_id).is_empty() && field(server_id).is_empty() {
+                account.all_db_snapshots(kind).await?
+            } else if field(snapshot_id).is_empty() {
                 account.db_snapshots(kind, field(server_id)).await?
             } else {
                 let found = account.db_snapshot(kind, field(snapshot_id)).await?;
@@ -87,7 +89,8 @@ pub(super) async fn answer(account: &FakeAccount, action: &str, fields: &BTreeMa
         }
         "CreateDBInstance" => {
             let (cluster, member) = (field("DBClusterIdentifier"), field("DBInstanceIdentifier"));
-            account.add_db_member(cluster, member, field("Engine"), field("DBInstanceClass")).await?;
+            let authority = fields.get("CACertificateIdentifier").map(String::as_str);
+            account.add_db_member(cluster, member, field("Engine"), field("DBInstanceClass"), authority).await?;
             String::new()
         }
         "ModifyDBInstance" | "ModifyDBCluster" if field("ManageMasterUserPassword") == "true" => {
