@@ -95,9 +95,11 @@ fn who_can_compares_the_manifest_with_the_account() {
     assert!(words.contains("carol does not have read-only in records at db yet"), "{words}");
     assert!(words.contains("carol does not have forwards to db at jump yet"), "{words}");
     assert!(words.contains("bob"), "{words}");
-    machine
-        .write("landfall.yaml", MANIFEST.replace("AAAAIBHl8qd8GNQneLQHLsdzfRScKDScqbqbROZbq7aj1EqS", &"A".repeat(44)));
-    let _ = machine.run(WHO_CAN);
+    // Another key for the same person.
+    let key = |person: &str| person.split('"').nth(1).unwrap().to_owned();
+    machine.write("landfall.yaml", MANIFEST.replace(&key(BOB), &key(CAROL)));
+    let other_key = document(&machine.run(&["who-can", "jump", "-e", "production", "--json"]).expect_code(3));
+    assert_eq!(differences(&other_key), "jump: the key of bob there is another one\n");
     machine.write("landfall.yaml", MANIFEST);
 
     // Where nobody may look, the manifest answers, and it is said that nobody looked.
