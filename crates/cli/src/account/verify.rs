@@ -32,7 +32,8 @@ pub(crate) struct Verification {
 impl Verification {
     /// Whether a claim that was asked does not hold. Where nothing can be asked from here, nothing has.
     pub(crate) fn has_failed(&self) -> bool {
-        !self.report.nothing_failed() && !(self.report.results.is_empty() && !self.not_checkable.is_empty())
+        let is_none_asked = self.report.results.is_empty() && !self.not_checkable.is_empty();
+        !is_none_asked && !self.report.nothing_failed()
     }
 }
 

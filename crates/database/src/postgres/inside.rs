@@ -68,7 +68,7 @@ pub(super) async fn observe(
     managed: Vec<String>,
 ) -> Result<Inside> {
     let lacking = lacking_question(database, has_groups);
-    let writers = quote::list(Engine::Postgres, WRITERS_OF_LARGE_OBJECTS.into_iter());
+    let writers = quote::list(Engine::Postgres, WRITERS_OF_LARGE_OBJECTS);
     let open = format!("{writers}) AND has_function_privilege('public', oid, 'EXECUTE');");
     let sql = format!("{}{}{REST}{open}{lacking}", grants_question(&managed), owners_question(&managed));
     let mut answers = connection.ask(sql).await?.into_iter().map(|answer| answer.rows);

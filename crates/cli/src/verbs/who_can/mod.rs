@@ -24,7 +24,7 @@ use world::Standing;
 /// What a manifest's environment is.
 enum Place {
     /// On this machine.
-    Here(PathBuf, Application),
+    Here(PathBuf, Box<Application>),
     /// In an account.
     Account(Box<Cloud>),
 }
@@ -40,7 +40,7 @@ pub(crate) fn run(
         Opened::Cloud(cloud) => Place::Account(cloud),
         Opened::Local(project) => {
             let (manifest, application) = project.application(&silent)?;
-            Place::Here(manifest, application)
+            Place::Here(manifest, Box::new(application))
         }
     };
     let application = match &place {

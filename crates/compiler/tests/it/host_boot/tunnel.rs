@@ -72,7 +72,10 @@ fn wait_until_answered(world: &World, password: &str, after: &str) {
 
 /// What the host itself finds out now.
 fn probe(machine: &Machine) -> String {
-    machine.run("systemctl start landfall-probe.service; journalctl --quiet --no-pager --output cat --unit landfall-probe.service --lines 40 | grep '^TunnelWorks' | tail -1")
+    let said = machine.run("systemctl start landfall-probe.service; journalctl --quiet --no-pager --output cat --unit landfall-probe.service --lines 40 | grep ' TunnelWorks' | tail -1");
+    let answer = components::TunnelAnswer::read(&said).unwrap_or_else(|| panic!("no answer: {said}"));
+    assert!(answer.at.ends_with('Z') && answer.at.len() == "2026-11-21T10:00:00Z".len(), "{said}");
+    format!("TunnelWorks: {}", u8::from(answer.works))
 }
 
 fn main_process(machine: &Machine) -> String {
@@ -112,6 +115,8 @@ fn a_tunnel_dials_again_whatever_ends_it() {
     vendor.register(kept.public("bi/key"));
     wait_until_answered(&world, &password, "an answer after the key was registered");
     assert_eq!(probe(&machine), "TunnelWorks: 1");
+    // Its log group has it with the lines of the client, for whoever asks how the tunnel is.
+    world.wait_for_request(&["PutLogEvents signed", "Z TunnelWorks: 1"]);
     let timer = machine.run("systemctl show --property TimersMonotonic landfall-probe.timer");
     assert!(timer.contains("OnUnitInactiveUSec=1min"), "{timer}");
 
