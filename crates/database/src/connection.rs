@@ -47,6 +47,10 @@ pub struct Connection {
 const MYSQL_SESSION: &str = "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
                              lock_wait_timeout = 30, innodb_lock_wait_timeout = 30, group_concat_max_len = 16777216";
 
+/// How the administrator's connections to PostgreSQL behave, whatever an owner made of a database by `ALTER DATABASE ... SET`.
+const ADMINISTRATORS: [(&str, &str); 3] =
+    [("search_path", "pg_catalog"), ("default_transaction_read_only", "off"), ("statement_timeout", "0")];
+
 impl Connection {
     /// Connects and logs in.
     ///
@@ -54,13 +58,26 @@ impl Connection {
     /// [`Error::NotReachable`], [`Error::TimedOut`], [`Error::Tls`], [`Error::LoginRefused`]; [`Error::Denied`] when the login
     /// is right but may not enter this database.
     pub async fn open(access: &Access) -> Result<Self> {
+        Self::open_with(access, &[]).await
+    }
+
+    /// Connects and logs in as the administrator, to whom names without a schema are the server's own: what others made under such
+    /// a name would otherwise run with the administrator's rights.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub async fn open_as_administrator(access: &Access) -> Result<Self> {
+        Self::open_with(access, &ADMINISTRATORS).await
+    }
+
+    async fn open_with(access: &Access, settings: &[(&str, &str)]) -> Result<Self> {
         let address = access.address.to_string();
-        let work = Self::dial(access, &address);
+        let work = Self::dial(access, &address, settings);
         let what = format!("connecting to {address}");
         within(access.timeout, &what, work).await
     }
 
-    async fn dial(access: &Access, address: &str) -> Result<Self> {
+    async fn dial(access: &Access, address: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let relay = match &access.address {
             Address::Tcp { host, port, server_name: Some(name) } if name != host && access.tls != Tls::Off => {
                 let unreachable = |cause: std::io::Error| Error::NotReachable {
@@ -78,7 +95,8 @@ impl Connection {
             wire.execute(MYSQL_SESSION).await.map_err(failed)?;
             Wire::Mysql(wire)
         } else {
-            Wire::Postgres(postgres_options(access, socket.as_deref()).connect().await.map_err(failed)?)
+            let options = postgres_options(access, socket.as_deref()).options(settings.iter().copied());
+            Wire::Postgres(options.connect().await.map_err(failed)?)
         };
         if let Some(relay) = &relay {
             relay.hide();

@@ -36,7 +36,7 @@ impl Server {
         }
         let is_there = match self.open.contains_key(LEDGER) {
             true => true,
-            false => match Connection::open(&self.access.to_database(LEDGER)).await {
+            false => match Connection::open_as_administrator(&self.access.to_database(LEDGER)).await {
                 Ok(connection) => {
                     self.open.insert(LEDGER.to_owned(), connection);
                     true
@@ -61,13 +61,13 @@ impl Server {
 
     /// A connection of one's own, whose settings nobody else inherits.
     pub(crate) async fn fresh(&self, database: &str) -> Result<Connection> {
-        Connection::open(&self.access.to_database(database)).await
+        Connection::open_as_administrator(&self.access.to_database(database)).await
     }
 
     async fn keep(&mut self, key: String, access: Access) -> Result<&mut Connection> {
         match self.open.entry(key) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => Ok(entry.insert(Connection::open(&access).await?)),
+            Entry::Vacant(entry) => Ok(entry.insert(Connection::open_as_administrator(&access).await?)),
         }
     }
 
@@ -81,7 +81,7 @@ impl Server {
             work.push(async move {
                 match kept {
                     Some(connection) => Ok((name, connection)),
-                    None => Ok((name, Connection::open(&access).await?)),
+                    None => Ok((name, Connection::open_as_administrator(&access).await?)),
                 }
             });
         }

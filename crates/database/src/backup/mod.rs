@@ -12,6 +12,7 @@ pub use manifest::{BackedUpDatabase, BackedUpRole, Backup};
 use crate::access::Access;
 use crate::connection::Connection;
 use crate::error::{Error, Result, refused};
+use crate::postgres::Loader;
 use crate::quote;
 use indexmap::IndexMap;
 use model::DigestWriter;
@@ -115,7 +116,7 @@ pub async fn restore(
         return Err(file(&path, "it is not what was written: its digest is another"));
     }
     let quoted = quote::name(access.engine, into);
-    let mut home = Connection::open(access).await?;
+    let mut home = Connection::open_as_administrator(access).await?;
     let owner = match access.engine.speaks_mysql() {
         true => None,
         false => Some(owner_group(&mut home, access, into).await?),
@@ -134,7 +135,7 @@ pub async fn restore(
         }
         Err(error) => return Err(error),
     }
-    let result = match tool::load(programs, access, into, owner.as_deref(), &path).await {
+    let result = match load(programs, access, into, owner.as_deref(), &path).await {
         Ok(()) => compare(access, into, copied).await,
         Err(error) => Err(error),
     };
@@ -154,6 +155,21 @@ pub async fn restore(
             Err(error)
         }
     }
+}
+
+/// Loads a dump into a new database; in PostgreSQL with the rights of its owner group alone.
+async fn load(
+    programs: Option<&Path>,
+    access: &Access,
+    database: &str,
+    owner: Option<&str>,
+    dump: &Path,
+) -> Result<()> {
+    let Some(owner) = owner else { return tool::load(programs, access, database, dump).await };
+    let loader = Loader::make(access, database).await?;
+    let result = tool::load_as(programs, access, (&loader.access(), owner), database, dump).await;
+    // The failure is told, not that of cleaning up.
+    result.and(loader.end().await)
 }
 
 /// What is restored belongs to the group that owns the database once a content names it.
@@ -224,7 +240,7 @@ async fn compare(access: &Access, database: &str, copied: &BackedUpDatabase) -> 
 /// The rows of every table of a database, the ledger's left out.
 async fn count_rows(access: &Access, database: &str) -> Result<IndexMap<String, u64>> {
     let engine = access.engine;
-    let mut connection = Connection::open(access).await?;
+    let mut connection = Connection::open_as_administrator(access).await?;
     let question = if engine.speaks_mysql() {
         format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA = {} ORDER BY 2;",
@@ -249,7 +265,7 @@ async fn count_rows(access: &Access, database: &str) -> Result<IndexMap<String, 
 }
 
 async fn version(access: &Access) -> Result<String> {
-    let mut connection = Connection::open(access).await?;
+    let mut connection = Connection::open_as_administrator(access).await?;
     let version = connection.value("SELECT version();").await?.unwrap_or_default();
     connection.close().await;
     Ok(version)

@@ -52,29 +52,34 @@ pub(super) async fn dump(programs: Option<&Path>, access: &Access, database: &st
     to_be_synced.sync_all().map_err(|cause| file(into, cause))
 }
 
-/// Loads a dump into a database that is there and empty; in PostgreSQL as the group that owns it.
-pub(super) async fn load(
+/// Loads a dump of MySQL's into a database that is there and empty.
+pub(super) async fn load(programs: Option<&Path>, access: &Access, database: &str, dump: &Path) -> Result<()> {
+    let given = Given::new(access)?;
+    let input = fs::File::open(dump).map_err(|cause| file(dump, cause))?;
+    let mut command = mysql_program(programs, access, &["mariadb", "mysql"], &["mysql", "mariadb"], &given);
+    command.args(["--default-character-set=utf8mb4", "--"]).arg(database).stdin(input);
+    run(command.stdout(Stdio::null())).await
+}
+
+/// Loads a dump of PostgreSQL's into a database that is there and empty, as a login that acts for the group that owns it.
+pub(super) async fn load_as(
     programs: Option<&Path>,
-    access: &Access,
+    administrator: &Access,
+    (login, owner): (&Access, &str),
     database: &str,
-    owner: Option<&str>,
     dump: &Path,
 ) -> Result<()> {
-    let given = Given::new(access)?;
-    if access.engine.speaks_mysql() {
-        let input = fs::File::open(dump).map_err(|cause| file(dump, cause))?;
-        let mut command = mysql_program(programs, access, &["mariadb", "mysql"], &["mysql", "mariadb"], &given);
-        command.args(["--default-character-set=utf8mb4", "--"]).arg(database).stdin(input);
-        return run(command.stdout(Stdio::null())).await;
-    }
     let contents = contents(programs, dump).await?;
-    for (number, (part, is_administrators)) in parts(&contents).into_iter().enumerate() {
-        let list = format!("contents-{number}");
-        given.write(&list, &part)?;
+    for (part, is_administrators) in parts(&contents) {
+        let access = if is_administrators { administrator } else { login };
+        let given = Given::new(access)?;
+        given.write("contents", &part)?;
         let mut command = Command::new(program(programs, "pg_restore"));
         command.args(["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", "--no-password"]);
-        command.arg(format!("--use-list={}", given.path(&list).display()));
-        command.args(owner.filter(|_| !is_administrators).map(|owner| format!("--role={owner}")));
+        command.arg(format!("--use-list={}", given.path("contents").display()));
+        if !is_administrators {
+            command.arg(format!("--role={owner}"));
+        }
         given.postgres(&mut command, access, database);
         run(command.arg(dump).stdout(Stdio::null())).await?;
     }

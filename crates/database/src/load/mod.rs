@@ -59,11 +59,12 @@ pub(crate) async fn load(server: &mut Server, database: &str, data: &InitialData
         Error::Load { place, cause: "this is not UTF-8".to_owned(), applied: NOTHING.to_owned() }
     })?;
     let file = File { path: &data.path, text: text.strip_prefix('\u{feff}').unwrap_or(text) };
-    match (server.access().engine.speaks_mysql(), &data.form) {
-        (false, DataForm::Sql) => postgres::sql(server, database, data, &file).await,
-        (false, DataForm::Csv { table }) => postgres::csv(server, database, data, &file, table).await,
-        (true, DataForm::Sql) => mysql::sql(server, database, data, &file).await,
-        (true, DataForm::Csv { table }) => mysql::csv(server, database, data, &file, table).await,
+    if !server.access().engine.speaks_mysql() {
+        return postgres::load(server, database, data, &file).await;
+    }
+    match &data.form {
+        DataForm::Sql => mysql::sql(server, database, data, &file).await,
+        DataForm::Csv { table } => mysql::csv(server, database, data, &file, table).await,
     }
 }
 

@@ -193,7 +193,9 @@ impl Plan<'_> {
         self.complete(database, inside, is_new);
         if let Some(declared) = self.content.databases.get(database) {
             for extension in declared.extensions.iter().filter(|extension| !inside.extensions.contains(*extension)) {
-                let sql = format!("CREATE EXTENSION IF NOT EXISTS {};", name(extension));
+                let create = format!("CREATE EXTENSION IF NOT EXISTS {};", name(extension));
+                // Into the schema that everybody looks in, unless it has one of its own.
+                let sql = format!("SET LOCAL search_path = public; {create} SET LOCAL search_path = pg_catalog;");
                 let what = What::CreateExtension { database: database.to_owned(), extension: extension.clone() };
                 self.push(what, vec![Step::inside(database, sql)]);
             }

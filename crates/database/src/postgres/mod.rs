@@ -5,6 +5,7 @@
 
 mod difference;
 mod inside;
+mod loader;
 mod logins;
 mod observe;
 mod rights;
@@ -12,6 +13,7 @@ mod state;
 mod strange;
 
 pub(crate) use difference::difference;
+pub(crate) use loader::{LOADER, Loader};
 pub(crate) use observe::observe;
 pub(crate) use state::State;
 

@@ -3,7 +3,7 @@
 use super::difference::is_looked_at;
 use super::rights::{KINDS, WRITERS_OF_LARGE_OBJECTS, plural, wanted_defaults};
 use super::state::{ObjectGrant, State};
-use super::{LEVELS, grantee, group, name};
+use super::{LEVELS, LOADER, grantee, group, name};
 use crate::observed::Strange;
 use model::database::{DatabaseContent, GrantLevel};
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,8 +137,10 @@ impl State {
                 strange.push(Strange::GrantByHand { to, what: format!("{privileges} on database {database}") });
             }
             let is_declared = content.databases.contains_key(database);
-            for (to, privilege) in
-                there.grants.iter().filter(|(to, _)| is_declared && !to.is_empty() && !managed.contains(to))
+            for (to, privilege) in there
+                .grants
+                .iter()
+                .filter(|(to, _)| is_declared && !to.is_empty() && to != LOADER && !managed.contains(to))
             {
                 let (login, what) = (to.clone(), privilege.clone());
                 strange.push(Strange::UnmanagedGrant { login, database: database.clone(), what });
@@ -154,7 +156,7 @@ impl State {
             .flat_map(|database| LEVELS.map(|level| (group(database, level), database)))
             .collect();
         for (login, role) in &self.roles {
-            let is_own = *login == self.me || login.starts_with("pg_") || login.starts_with("rds");
+            let is_own = *login == self.me || login == LOADER || login.starts_with("pg_") || login.starts_with("rds");
             if let Some(recorded) = self.recorded.get(login) {
                 for membership in role.member_of.iter().filter(|membership| membership.may_give) {
                     let what = format!("the right to make others members of {}", membership.group);

@@ -1,4 +1,4 @@
-//! What people and logins do to a PostgreSQL server themselves: told, and undone.
+//! What people and logins do to a PostgreSQL server themselves: told, and undone, and of no use against the administrator.
 
 use crate::servers::{Kind, turn};
 use crate::world::{ask, content, converge, data, denied, look, password_of, role};
@@ -151,4 +151,81 @@ async fn a_temporary_table_stays_with_who_uses_it() {
     wanted.roles.shift_remove("app");
     converge(&mut administrator, &wanted, folder.path()).await.unwrap();
     assert!(matches!(query(&mut open, "SELECT 1").await, Err(Error::Lost { .. })));
+}
+
+async fn superusers(server: &crate::servers::Running) -> Vec<String> {
+    let question = "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolname ~ 'intruder') AND oid <> 10";
+    server.sql(None, question).await.into_iter().flatten().flatten().collect()
+}
+
+#[tokio::test]
+async fn an_owners_functions_are_not_taken_for_the_servers() {
+    let Some(server) = turn(Kind::Postgres).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut wanted = content(&server, &["teams"]);
+    role(&mut wanted, "ann", &[("teams", Owner)]);
+    data(&mut wanted, folder.path(), "teams", "schema.sql", SCHEMA, None);
+    let mut administrator = Server::new(server.administrator());
+    converge(&mut administrator, &wanted, folder.path()).await.unwrap();
+    // It fits the administrator's questions better than the server's own.
+    let trap = "CREATE FUNCTION public.format(text, name, name) RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
+                IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN ALTER ROLE ann SUPERUSER; END IF; \
+                RETURN pg_catalog.format($1, $2, $3); END $$";
+    ask(&server, "ann", "teams", trap).await.unwrap();
+    ask(&server, "ann", "teams", "ALTER DATABASE teams SET default_transaction_read_only = on").await.unwrap();
+    administrator.close().await;
+    let mut administrator = Server::new(server.administrator());
+    role(&mut wanted, "bea", &[("teams", ReadOnly)]);
+    converge(&mut administrator, &wanted, folder.path()).await.unwrap();
+    assert_eq!(superusers(&server).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_file_comes_to_no_rights_of_the_administrator() {
+    let Some(server) = turn(Kind::Postgres).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let grab = "IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RESET ROLE; CREATE ROLE intruder; END IF;";
+    let tries = [
+        "RESET ROLE; CREATE ROLE intruder SUPERUSER;".to_owned(),
+        "SET SESSION AUTHORIZATION DEFAULT; SET ROLE landfall_admin; CREATE ROLE intruder;".to_owned(),
+        "DO $$ BEGIN RESET ROLE; CREATE ROLE intruder; END $$;".to_owned(),
+        "ROLLBACK; CREATE ROLE intruder;".to_owned(),
+        format!(
+            "CREATE TABLE t (i int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {grab} RETURN NEW; END $$;\n\
+             CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();\nCOPY t FROM STDIN;\n1\n\\.\n"
+        ),
+    ];
+    for (number, sql) in tries.iter().enumerate() {
+        let mut wanted = content(&server, &["teams"]);
+        data(&mut wanted, folder.path(), "teams", &format!("{number}.sql"), sql, None);
+        let mut administrator = Server::new(server.administrator());
+        let result = converge(&mut administrator, &wanted, folder.path()).await;
+        assert_eq!(superusers(&server).await, Vec::<String>::new(), "{sql}");
+        assert_eq!(result.is_ok(), sql.contains("TRIGGER"), "{sql}: {result:?}");
+        let question = "SELECT rolname FROM pg_roles WHERE rolname = 'landfall_loader'";
+        assert_eq!(server.sql(None, question).await.len(), 0, "who loads is gone again: {sql}");
+        administrator.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_owner_planted_comes_to_no_rights_when_it_is_restored() {
+    let Some(server) = turn(Kind::Postgres).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut wanted = content(&server, &["teams"]);
+    role(&mut wanted, "ann", &[("teams", Owner)]);
+    let mut administrator = Server::new(server.administrator());
+    converge(&mut administrator, &wanted, folder.path()).await.unwrap();
+    let function = "CREATE FUNCTION f(i int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN \
+                    IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RESET ROLE; CREATE ROLE intruder SUPERUSER; \
+                    END IF; RETURN true; END $$";
+    for sql in [function, "CREATE TABLE t (i int CHECK (public.f(i)))", "INSERT INTO t VALUES (1)"] {
+        ask(&server, "ann", "teams", sql).await.unwrap();
+    }
+    let (programs, access, copy) =
+        (crate::servers::postgres_programs(), server.administrator(), folder.path().join("copy"));
+    database::backup(programs.as_deref(), &access, &wanted, &copy).await.unwrap();
+    let restored = database::restore(programs.as_deref(), &access, &copy, "teams", "again").await.unwrap();
+    assert_eq!(restored.differences, []);
+    assert_eq!(superusers(&server).await, Vec::<String>::new());
 }

@@ -55,7 +55,7 @@ pub(crate) async fn wait_for(access: &Access, tell: &(dyn Fn(&str) + Send + Sync
     let begun = Instant::now();
     let mut told = 0;
     loop {
-        let error = match Connection::open(access).await {
+        let error = match Connection::open_as_administrator(access).await {
             Ok(connection) => {
                 connection.close().await;
                 return Ok(());
