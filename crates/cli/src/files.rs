@@ -2,6 +2,7 @@
 
 use components::context::Files;
 use model::{Digest, DigestWriter};
+use std::fs::Metadata;
 use std::path::{Component, Path, PathBuf};
 
 /// The largest text file that a manifest may bring in.
@@ -26,15 +27,18 @@ impl FilesBeside {
         }
         Ok(self.folder.join(relative))
     }
+
+    /// What is no file is not opened: a pipe would never come to an end.
+    fn file(&self, path: &str) -> Result<(PathBuf, Metadata), String> {
+        let full = self.inside(path)?;
+        let facts = std::fs::metadata(&full).map_err(|error| describe(&error))?;
+        if facts.is_file() { Ok((full, facts)) } else { Err("is no file".into()) }
+    }
 }
 
 impl Files for FilesBeside {
     fn text(&self, path: &str) -> Result<String, String> {
-        let full = self.inside(path)?;
-        let facts = std::fs::metadata(&full).map_err(|error| describe(&error))?;
-        if !facts.is_file() {
-            return Err("is no file".into());
-        }
+        let (full, facts) = self.file(path)?;
         if facts.len() > LARGEST {
             return Err(format!("has {} bytes; at most {LARGEST} are read", facts.len()));
         }
@@ -43,11 +47,8 @@ impl Files for FilesBeside {
     }
 
     fn file_digest(&self, path: &str) -> Result<Digest, String> {
-        let full = self.inside(path)?;
+        let (full, _) = self.file(path)?;
         let mut file = std::fs::File::open(&full).map_err(|error| describe(&error))?;
-        if !file.metadata().map_err(|error| describe(&error))?.is_file() {
-            return Err("is no file".into());
-        }
         let mut digest = DigestWriter::default();
         std::io::copy(&mut file, &mut digest).map_err(|error| describe(&error))?;
         Ok(digest.finish())
@@ -64,5 +65,23 @@ fn describe(error: &std::io::Error) -> String {
         std::io::ErrorKind::NotFound => "does not exist".into(),
         std::io::ErrorKind::PermissionDenied => "may not be read by you".into(),
         _ => format!("cannot be read: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("data.sql");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let beside = FilesBeside::new(folder.path());
+        assert_eq!(beside.file_digest("data.sql").unwrap_err(), "is no file");
+        assert_eq!(beside.text("data.sql").unwrap_err(), "is no file");
+        assert!(beside.text("../data.sql").unwrap_err().contains("below the manifest's folder"));
     }
 }

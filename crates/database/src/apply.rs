@@ -10,6 +10,7 @@ use crate::server::Server;
 use crate::verifier::{self, CachingSha2, Native, Scram};
 use model::database::Engine;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What changes are made with.
 #[derive(Debug, Clone, Copy)]
@@ -174,9 +175,19 @@ impl Work<'_> {
         let is_mysql = self.is_mysql();
         let home = self.server.home().await?;
         if !is_mysql {
-            let question =
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = ";
-            return home.run(format!("{question}{};", quote::text(Engine::Postgres, login))).await;
+            let login = quote::text(Engine::Postgres, login);
+            let sessions = format!("FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = {login};");
+            // What an ending session still has, as temporary tables, would be in the way of what comes next.
+            let begun = Instant::now();
+            while home.value(format!("SELECT count(pg_terminate_backend(pid)) {sessions}")).await?.as_deref()
+                != Some("0")
+            {
+                if begun.elapsed() > ENDING {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            return Ok(());
         }
         for row in home.rows(sessions_question(login)).await? {
             let Some(id) = row.into_iter().next().flatten() else { continue };
@@ -191,6 +202,9 @@ impl Work<'_> {
         Ok(())
     }
 }
+
+/// How long a session may take to end before what follows is tried all the same.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// Whether two steps may go in one message: statements in the same place.
 fn are_together(one: &Step, next: &Step) -> bool {

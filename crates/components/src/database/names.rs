@@ -88,6 +88,9 @@ pub(super) fn problem(name: &str, engine: Engine) -> Option<String> {
     if name.len() > longest {
         return Some(format!("{engine} takes at most {longest} characters here, this has {}", name.len()));
     }
+    if name.starts_with("landfall") {
+        return Some("names that begin with `landfall` are kept for what is written down about a server".to_owned());
+    }
     if TAKEN.contains(&name) {
         return Some("servers have a database of that name for themselves".to_owned());
     }
@@ -104,7 +107,9 @@ mod tests {
         for good in ["teams", "app_2", "a"] {
             assert_eq!(problem(good, Engine::Postgres), None, "{good}");
         }
-        for bad in ["", "Teams", "2nd", "a-b", "a b", "a\"b", "a;drop", "mysql", "user", "t\u{e9}"] {
+        for bad in
+            ["", "Teams", "2nd", "a-b", "a b", "a\"b", "a;drop", "mysql", "user", "landfall", "landfall_x", "t\u{e9}"]
+        {
             assert!(problem(bad, Engine::Mysql).is_some(), "{bad}");
         }
         assert!(problem(&"a".repeat(58), Engine::Postgres).is_some());

@@ -145,6 +145,9 @@ async fn a_temporary_table_stays_with_who_uses_it() {
     converge(&mut administrator, &wanted, folder.path()).await.unwrap();
     let mut open = Connection::open(&server.login("app", &password_of("app"), "teams")).await.unwrap();
     query(&mut open, "CREATE TEMPORARY TABLE mine (id serial PRIMARY KEY, at text)").await.unwrap();
+    let many =
+        "DO $$ BEGIN FOR i IN 1..200 LOOP EXECUTE format('CREATE TEMPORARY TABLE t%s (i int)', i); END LOOP; END $$";
+    query(&mut open, many).await.unwrap();
     let (_, changes) = look(&mut administrator, &wanted).await;
     assert_eq!(crate::world::lines(&changes), Vec::<String>::new());
     // A login that goes takes it along, and what it left otherwise stays.

@@ -31,7 +31,7 @@ fn issue(served: &ServedDatabase) -> Result<bool, Fault> {
 }
 
 async fn say(served: &ServedDatabase, statement: &str) -> database::Result<()> {
-    let mut connection = Connection::open(&administrator(served)).await?;
+    let mut connection = Connection::open_as_administrator(&administrator(served)).await?;
     database::query(&mut connection, statement).await?;
     connection.close().await;
     Ok(())
@@ -43,7 +43,7 @@ async fn say(served: &ServedDatabase, statement: &str) -> database::Result<()> {
 /// # Errors
 /// When it does not yet; in words.
 pub(crate) async fn lets_in(served: &ServedDatabase) -> Result<(), String> {
-    match Connection::open(&administrator(served)).await {
+    match Connection::open_as_administrator(&administrator(served)).await {
         Ok(connection) => {
             connection.close().await;
             Ok(())
