@@ -2,7 +2,7 @@
 
 use super::Change;
 use indexmap::{IndexMap, IndexSet};
-use model::process_graph::Node;
+use model::process_graph::{Node, NodeSpec};
 use model::run_state::Made;
 use model::{Action, NodeId, PortId};
 use std::collections::BTreeSet;
@@ -27,6 +27,8 @@ pub(super) fn creation(made: &IndexMap<NodeId, Made>) -> Vec<&NodeId> {
 /// The order of the changed nodes:
 ///
 /// - what is made comes after what it needs; what is removed comes after those that need it;
+/// - who may log in at an SSH server that is there is settled first: it waits for nothing that it only leads to, so that whoever lost
+///   a right loses it although something else fails;
 /// - who takes over a port number comes after the one who gives it away;
 /// - where that leaves a choice, a node is removed after its former users were changed, so that
 ///   they are never without both.
@@ -36,14 +38,26 @@ pub(super) fn needs(
     made: &IndexMap<NodeId, Made>,
     ports: &IndexMap<PortId, u16>,
 ) -> Needs {
-    let mut needs: Needs = changes.keys().map(|id| (id.clone(), IndexSet::new())).collect();
+    let is_door = |id: &NodeId| {
+        let is_update = changes.get(id).is_some_and(|change| change.action == Action::Update);
+        is_update && matches!(wanted.get(id), Some(Node { spec: NodeSpec::SshServer(_), .. }))
+    };
+    let (doors, others): (Vec<&NodeId>, Vec<&NodeId>) = changes.keys().partition(|id| is_door(id));
+    let mut needs: Needs = doors.into_iter().chain(others).map(|id| (id.clone(), IndexSet::new())).collect();
+    // What it led to before, and leads to still.
+    let only_leads_to = |id: &NodeId, need: &NodeId| {
+        let led_there = made.get(id).is_some_and(|made| made.node.needs.contains(need));
+        led_there
+            && matches!((wanted.get(id), wanted.get(need)), (Some(node), Some(needed)) if !node.is_made_of(needed))
+    };
     let is_removed = |id: &NodeId| changes.get(id).is_some_and(|change| change.action == Action::Delete);
     let changed = || changes.keys().filter(|id| !is_removed(id));
     let removed = || changes.keys().filter(|id| is_removed(id));
 
     for id in changed() {
         // Also what is needed by way of nodes that stay as they are.
-        let mut reached: IndexSet<&NodeId> = wanted.get(id).into_iter().flat_map(|node| &node.needs).collect();
+        let own = wanted.get(id).into_iter().flat_map(|node| &node.needs);
+        let mut reached: IndexSet<&NodeId> = own.filter(|need| !is_door(id) || !only_leads_to(id, need)).collect();
         let mut next = 0;
         while let Some(need) = reached.get_index(next).copied() {
             if changes.contains_key(need) {

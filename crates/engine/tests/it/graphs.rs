@@ -3,6 +3,7 @@
 use engine::ports::Clock;
 use engine::{Applied, Journal, Options, Request, apply};
 use indexmap::IndexMap;
+use model::private_access::{SshAccount, SshServerSpec};
 use model::process_graph::{
     EdgeLimits, EdgeSpec, FileSpec, Node, NodeSpec, PortRequest, PortWish, ProcessGraph, ProgramSpec,
     PythonEnvironmentSpec, Readiness, ReadinessCheck, RestartPolicy, Route, SecretRecipe, SecretSpec, SourceSpec,
@@ -130,6 +131,21 @@ pub(crate) fn sample() -> ProcessGraph {
             ("web/https", PortWish::Exactly(8443)),
         ],
     )
+}
+
+/// With an SSH server that leads to the application, for these people.
+pub(crate) fn with_bastion(mut graph: ProcessGraph, people: &[&str]) -> ProcessGraph {
+    let account = SshAccount { keys: Vec::new(), forwards: Vec::new(), listens: Vec::new() };
+    let server = SshServerSpec {
+        port: PortId::new("jump/ssh"),
+        host_key: id("jump/host-key"),
+        accounts: people.iter().map(|name| ((*name).to_owned(), account.clone())).collect(),
+        sources: Vec::new(),
+    };
+    graph.nodes.insert(id("jump/host-key"), node("jump", &[], secret()));
+    let needs = ["jump/host-key", "app/program"];
+    graph.nodes.insert(id("jump/ssh"), node("jump", &needs, NodeSpec::SshServer(server)));
+    graph
 }
 
 /// The same, edited: another password file, no worker, another program beside.

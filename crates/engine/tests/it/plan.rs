@@ -1,6 +1,6 @@
 //! What a plan says: small cases by example, the rest as properties.
 
-use crate::graphs::{any_graph, edited, id, sample};
+use crate::graphs::{any_graph, edited, id, sample, with_bastion};
 use engine::ports::{Condition, Observed};
 use engine::{Situation, is_settled};
 use indexmap::IndexMap;
@@ -143,6 +143,28 @@ fn a_renamed_component_gives_its_port_away_before_it_is_taken() {
     helper/program:create (None): not there yet; after ["worker/program:delete"]
     unchanged: 7
     "#);
+}
+
+#[test]
+fn who_may_log_in_is_settled_before_what_a_bastion_leads_to() {
+    let before = with_bastion(sample(), &["ann", "bea"]);
+    let mut graph = with_bastion(sample(), &["ann"]);
+    let NodeSpec::Program(program) = &mut graph.nodes[&id("app/program")].spec else { panic!() };
+    program.command.push(model::Text::literal("--verbose"));
+    let plan = plan(Some(&graph), &applied(&before), &Observed::default());
+    let order: Vec<&str> = plan.steps.iter().map(|step| step.node.as_str()).collect();
+    assert_eq!(order.first(), Some(&"jump/ssh"), "{order:?}");
+    assert!(plan.steps[0].needs.is_empty(), "{:?}", plan.steps[0].needs);
+    assert!(order.contains(&"app/program"), "{order:?}");
+    // What is not there yet comes before the way to it.
+    let order: Vec<NodeId> = plan_of_new(&before);
+    let place = |node: &str| order.iter().position(|one| *one == id(node)).unwrap();
+    assert!(place("app/program") < place("jump/ssh"), "{order:?}");
+}
+
+fn plan_of_new(graph: &ProcessGraph) -> Vec<NodeId> {
+    let plan = plan(Some(graph), &RunState::default(), &Observed::default());
+    plan.steps.into_iter().map(|step| step.node).collect()
 }
 
 #[test]
