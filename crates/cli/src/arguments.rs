@@ -291,6 +291,23 @@ pub(crate) struct UpArguments {
     pub(crate) account: AccountArguments,
 }
 
+impl UpArguments {
+    /// An `up` that follows another verb.
+    pub(crate) fn of(manifest: &ManifestArguments, account: &AccountArguments) -> Self {
+        Self {
+            manifest: manifest.clone(),
+            wait: 0,
+            no_verify: false,
+            yes: false,
+            check_secrets: false,
+            connect_to: None,
+            evidence: None,
+            allowed: AllowedArguments::default(),
+            account: account.clone(),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretVerb {
     /// List the generated secrets: how old, which generation, who uses them; never their values
@@ -309,6 +326,11 @@ pub(crate) struct RotateArguments {
     /// Seconds to wait while another landfall works on the same deployment
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) wait: u64,
+    /// Ask the probes at this address instead of the one that DNS knows, for an environment in an account
+    #[arg(long, value_name = "HOST[:HTTPS[:HTTP]]")]
+    pub(crate) connect_to: Option<ConnectTo>,
+    #[command(flatten)]
+    pub(crate) account: AccountArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -366,6 +388,9 @@ pub(crate) struct ThenArguments {
     /// Do not run the probes afterwards
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// Ask the probes at this address instead of the one that DNS knows, for an environment in an account
+    #[arg(long, value_name = "HOST[:HTTPS[:HTTP]]")]
+    pub(crate) connect_to: Option<ConnectTo>,
     #[command(flatten)]
     pub(crate) account: AccountArguments,
 }

@@ -7,6 +7,7 @@ use crate::files::FilesBeside;
 use crate::surroundings::{Surroundings, readable};
 use analysis::reachability::ProofReport;
 use compiler::{Application, AwsDeployment, Compilation, Options, Target, ValuesFile};
+use model::Rotations;
 use model::cfn::TemplateSet;
 use std::path::{Path, PathBuf};
 
@@ -81,7 +82,7 @@ impl Project {
 fn lower(compilation: &mut Compilation) -> Option<(AwsDeployment, TemplateSet)> {
     let application =
         compilation.application.as_ref().filter(|application| application.environment.target == Target::Aws)?;
-    let deployment = compiler::lower_to_aws(application, &mut compilation.findings);
+    let deployment = compiler::lower_to_aws(application, &Rotations::default(), &mut compilation.findings);
     let lowered = deployment.map(|deployment| {
         let templates = compiler::render_templates(&deployment, &mut compilation.findings);
         (deployment, templates)

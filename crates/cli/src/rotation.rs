@@ -1,16 +1,17 @@
-//! Replacing a generated secret. Of a login of a database two are valid at once: the new one is made, everybody who uses it
-//! is restarted and proved, then the old one ends. Where it stands is a small file; cut off anywhere, `up` goes on from there.
+//! Replacing generated secrets. Of a login of a database two are valid at once: the new one is made, everybody who uses it
+//! is replaced and proved, then the old one ends. Where it stands is written down before each step, on this machine in a small file,
+//! in an account in its register; cut off anywhere, `up` goes on from there.
 
 use crate::command_error::CommandError;
 use crate::console::Console;
-use local_runtime::LocalTarget;
 use model::process_graph::{NodeSpec, SecretSpec};
-use model::{NodeId, ProcessGraph, Rotation, Rotations};
+use model::{NodeId, ProcessGraph, Rotations};
 use std::collections::BTreeSet;
 
-/// Said when the old secrets stay valid for now.
-pub(crate) const STAYS_BEGUN: &str =
-    "Old passwords stay valid beside the new ones until the probes prove the new ones: type `landfall up` again then.";
+/// Said when the old secrets stay valid for now. `up`: the command that goes on.
+pub(crate) fn stays_begun(up: &str) -> String {
+    format!("Old passwords stay valid beside the new ones until the probes prove the new ones: type `{up}` again then.")
+}
 
 /// A secret that can be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +26,8 @@ pub(crate) struct Replaceable {
     pub(crate) overlaps: bool,
 }
 
-/// Secrets that are to be replaced.
-pub(crate) struct Choice<'a> {
-    /// Which.
-    pub(crate) secrets: Vec<&'a Replaceable>,
-}
-
 /// The generated secrets of a graph, by the names that people say.
-pub(crate) fn replaceable(graph: &ProcessGraph, rotations: &Rotations) -> Vec<Replaceable> {
+pub(crate) fn replaceable(graph: &ProcessGraph) -> Vec<Replaceable> {
     let mut secrets = Vec::new();
     let logins = logins(graph);
     for (node, what) in &graph.nodes {
@@ -55,7 +50,6 @@ pub(crate) fn replaceable(graph: &ProcessGraph, rotations: &Rotations) -> Vec<Re
     }
     shorten(&mut secrets);
     secrets.sort_by(|a, b| a.name.cmp(&b.name));
-    let _ = rotations;
     secrets
 }
 
@@ -90,49 +84,48 @@ fn shorten(secrets: &mut [Replaceable]) {
     }
 }
 
+/// The one that a person names.
+pub(crate) fn named(mut secrets: Vec<Replaceable>, wanted: &str) -> Result<Replaceable, CommandError> {
+    if let Some(found) = secrets.iter().position(|secret| secret.name == wanted || secret.key.as_str() == wanted) {
+        return Ok(secrets.swap_remove(found));
+    }
+    let names: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+    let help = if names.is_empty() {
+        "the manifest generates none".to_owned()
+    } else {
+        format!("the generated secrets are: {}", names.join(", "))
+    };
+    Err(CommandError::usage(format!("no generated secret is called `{wanted}`"), help))
+}
+
+/// The passwords of a person.
+pub(crate) fn of_person(mut secrets: Vec<Replaceable>, name: &str) -> Vec<Replaceable> {
+    let parts = [format!("roles/{name}"), format!("users/{name}")];
+    secrets.retain(|secret| {
+        let part = secret.key.as_str().split_once('/').map(|(_, part)| part);
+        part.is_some_and(|part| parts.iter().any(|own| own == part))
+    });
+    secrets
+}
+
 /// Begins, or goes on with what an earlier run began.
-pub(crate) fn begin(
-    choice: &Choice<'_>,
-    rotations: &mut Rotations,
-    target: &LocalTarget,
-    console: &Console,
-) -> Result<(), CommandError> {
-    for Replaceable { name, key, overlaps, .. } in &choice.secrets {
-        let now = rotations.of(key);
-        if now.previous.is_some() {
-            console
-                .tell(&format!("Going on with the rotation of {name} that was begun: generation {}.", now.generation));
-            continue;
-        }
-        let next = now.generation + 1;
-        rotations.set(key.clone(), Rotation { generation: next, previous: overlaps.then_some(now.generation) });
-        console.tell(&match overlaps {
-            true => {
-                format!(
-                    "Rotating {name} to generation {next}: the old password stays valid until the new one is proved."
-                )
-            }
-            false => format!("Rotating {name} to generation {next}; whoever uses it is restarted with it."),
+pub(crate) fn begin(secrets: &[Replaceable], rotations: &mut Rotations, console: &Console) {
+    for Replaceable { name, key, overlaps, .. } in secrets {
+        let is_new = rotations.begin(key, *overlaps);
+        let generation = rotations.of(key).generation;
+        console.tell(&match (is_new, overlaps) {
+            (false, _) => format!("Going on with the rotation of {name} that was begun: generation {generation}."),
+            (true, true) => format!(
+                "Rotating {name} to generation {generation}: the old password stays valid until the new one is proved."
+            ),
+            (true, false) => format!("Rotating {name} to generation {generation}; whoever uses it gets it."),
         });
     }
-    target.write_rotations(rotations).map_err(CommandError::Fault)
 }
 
-/// Whether old secrets are still valid beside new ones.
-pub(crate) fn is_under_way(rotations: &Rotations) -> bool {
-    rotations.iter().any(|(_, rotation)| rotation.previous.is_some())
-}
-
-/// Ends the old ones.
-pub(crate) fn finish(rotations: &mut Rotations, target: &LocalTarget, console: &Console) -> Result<(), CommandError> {
-    let ended: Vec<(NodeId, u32)> = rotations
-        .iter()
-        .filter(|(_, rotation)| rotation.previous.is_some())
-        .map(|(key, rotation)| (key.clone(), rotation.generation))
-        .collect();
-    for (key, generation) in ended {
+/// Ends the old ones: everybody uses the new ones, which was proved.
+pub(crate) fn end_previous(rotations: &mut Rotations, console: &Console) {
+    for (key, generation) in rotations.end_previous() {
         console.tell(&format!("{key}: generation {generation} is proved; the one before it ends now."));
-        rotations.set(key, Rotation { generation, previous: None });
     }
-    target.write_rotations(rotations).map_err(CommandError::Fault)
 }

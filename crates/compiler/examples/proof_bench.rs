@@ -81,7 +81,8 @@ fn tabpy(runs: usize) -> Result {
         let compilation = compiler::compile("landfall.yaml", manifest.as_bytes(), &options);
         let application = compilation.application.as_ref().ok_or("the blueprint does not compile")?;
         let mut findings = Findings::new();
-        let deployment = compiler::lower_to_aws(application, &mut findings).ok_or("the blueprint is not lowered")?;
+        let deployment = compiler::lower_to_aws(application, &model::Rotations::default(), &mut findings)
+            .ok_or("the blueprint is not lowered")?;
         reading.push(start.elapsed());
         let start = Instant::now();
         let report = compiler::prove(application, &deployment, &compilation.sources, &mut findings);

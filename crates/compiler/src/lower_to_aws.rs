@@ -42,13 +42,17 @@ pub struct AwsDeployment {
     pub digest: Digest,
 }
 
-/// Lowers an application. `None` when a part of it cannot run in an account; the findings say which and why.
+/// Lowers an application. `rotations`: how far its secrets are in being replaced by new ones; the account keeps it. `None` when a
+/// part of it cannot run in an account; the findings say which and why.
 #[must_use]
-pub fn lower_to_aws(application: &Application, findings: &mut Findings) -> Option<AwsDeployment> {
+pub fn lower_to_aws(
+    application: &Application,
+    rotations: &Rotations,
+    findings: &mut Findings,
+) -> Option<AwsDeployment> {
     let before = findings.error_count();
-    let rotations = Rotations::default();
-    let processes = realise_locally(application, &rotations);
-    let whole = whole(application, rotations);
+    let processes = realise_locally(application, rotations);
+    let whole = whole(application, rotations.clone());
     let environment = application.environment.name.as_str();
     let mut aws = AwsGraph::default();
     aws.told = told(application);

@@ -340,6 +340,13 @@ impl AwsContext<'_> {
         place
     }
 
+    /// Adds the place of the password of a login. It goes with the login: nothing else needs it.
+    pub fn password(&mut self, part: &str, origin: &ManifestPath, about: String, node: &NodeId, spec: &SecretSpec) {
+        let place = self.secret(part, origin, about, node, spec);
+        self.set(&place, "DeletionPolicy", Value::text("Delete"));
+        self.set(&place, "UpdateReplacePolicy", Value::text("Delete"));
+    }
+
     /// Adds the place of a file with secrets in it: a secret itself, rendered when their values are known.
     pub fn sealed_file(&mut self, part: &str, origin: &ManifestPath, about: String, file: FileSpec) -> Ref<Secret> {
         self.place(part, origin, about, None, None, SecretContent::File(file))

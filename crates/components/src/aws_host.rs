@@ -10,11 +10,14 @@ pub(crate) use role::allow;
 
 use crate::aws_context::{AWS005, AlarmSpec, AwsContext, EgressInAws, NetworkInAws, list, object, tag_list};
 use cloud_config::{HostFile, HostUser};
-use model::ManifestPath;
 use model::cfn::types::{
     AutoScalingGroup, Bucket, InstanceProfile, LaunchTemplate, LogGroup, Secret, SecurityGroup, TargetGroup,
 };
 use model::cfn::{Kind, Layer, Ref, Value};
+use model::process_graph::FileSpec;
+use model::text::TemplateValue;
+use model::{Atom, Digest, ManifestPath, NodeId};
+use std::collections::BTreeSet;
 
 /// Where what stays is.
 pub(crate) const DATA: &str = "/var/lib/landfall";
@@ -29,7 +32,30 @@ const SET_UP_SECONDS: u32 = 900;
 pub(crate) struct Sealed {
     pub(crate) place: Ref<Secret>,
     pub(crate) path: String,
-    pub(crate) mode: u32,
+    mode: u32,
+    /// What it is made of, generations of secrets included: hosts with another one are made anew.
+    content: Digest,
+}
+
+impl Sealed {
+    /// Adds its place. `path`: where it goes.
+    pub(crate) fn add(
+        part: &str,
+        origin: &ManifestPath,
+        about: String,
+        path: &str,
+        file: FileSpec,
+        cx: &mut AwsContext<'_>,
+    ) -> Self {
+        let nodes: BTreeSet<&NodeId> =
+            file.context.values().flat_map(TemplateValue::atoms).filter_map(Atom::node).collect();
+        let secrets: Vec<_> =
+            nodes.into_iter().filter_map(|node| Some((node, &cx.processes.nodes.get(node)?.spec))).collect();
+        let content = Digest::of(&(&file, secrets));
+        let mode = file.mode;
+        let place = cx.sealed_file(part, origin, about, file);
+        Self { place, path: path.to_owned(), mode, content }
+    }
 }
 
 /// A type of machine with its disk.

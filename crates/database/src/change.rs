@@ -18,6 +18,12 @@ impl Change {
         Self { what, steps }
     }
 
+    /// Whether it takes something away from somebody, who may still use it.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        matches!(self.what, What::DropLogin { .. } | What::Revoke { .. })
+    }
+
     /// The statements, for a person who wants to see them; passwords and data stand as their names.
     pub fn statements(&self) -> impl Iterator<Item = String> + '_ {
         self.steps.iter().map(ToString::to_string)

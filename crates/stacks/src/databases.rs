@@ -37,12 +37,30 @@ pub struct ContentReport {
     pub strange: Vec<String>,
 }
 
+/// How much of what is different is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What is missing is made. What is to be taken away stays: somebody who has not been replaced yet may still use it.
+    Additions,
+    /// All of it.
+    Everything,
+}
+
+/// What was done in a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// What was done, each as a line for people.
+    pub done: Vec<String>,
+    /// What is still to be taken away, each as a line for people.
+    pub waiting: Vec<String>,
+}
+
 /// How one gets into databases and changes what is there.
 pub trait Contents: Send + Sync {
     /// Looks and changes nothing.
     fn look<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<ContentReport, Fault>>;
-    /// Makes it as wanted. Returns what was done, each as a line for people.
-    fn apply<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<Vec<String>, Fault>>;
+    /// Makes it as wanted, as far as `extent` goes.
+    fn apply<'a>(&'a self, work: &'a DatabaseWork, extent: Extent) -> BoxFuture<'a, Result<Applied, Fault>>;
 }
 
 /// What the register remembers: from what each database was filled last, so that a run that changes nothing opens no session.
@@ -76,9 +94,14 @@ impl<A: Account> Session<'_, A> {
         Ok(self.deployment.databases.iter().all(is_applied))
     }
 
-    /// Makes what is in the databases as wanted. Returns what was done.
-    pub(crate) async fn apply_contents(&self, world: &World, looks_anyway: bool) -> Result<Vec<String>, Fault> {
-        let mut done = Vec::new();
+    /// Makes what is in the databases as wanted, as far as `extent` goes.
+    pub(crate) async fn apply_contents(
+        &self,
+        world: &World,
+        extent: Extent,
+        looks_anyway: bool,
+    ) -> Result<Applied, Fault> {
+        let mut all = Applied::default();
         let mut record = self.contents_record().await?;
         for place in &self.deployment.databases {
             let digest = self.digest_of_content(place, world);
@@ -87,18 +110,28 @@ impl<A: Account> Session<'_, A> {
             }
             let work = self.database_work(place, world).await?;
             self.tell(Notice::Remark(format!("looking at what is in {} ({})", place.component, place.origin)));
-            let changes = self.contents.apply(&work).await?;
-            for change in &changes {
-                self.tell(Notice::Remark(format!("{}: {change}", place.component)));
+            let applied = self.contents.apply(&work, extent).await?;
+            let named = |change: &String| format!("{}: {change}", place.component);
+            for change in &applied.done {
+                self.tell(Notice::Remark(named(change)));
             }
-            done.extend(changes.into_iter().map(|change| format!("{}: {change}", place.component)));
+            all.done.extend(applied.done.iter().map(named));
+            all.waiting.extend(applied.waiting.iter().map(named));
+            if !applied.waiting.is_empty() {
+                self.tell(Notice::Remark(format!(
+                    "{}: when nothing uses it any more: {}",
+                    place.component,
+                    applied.waiting.join("; ")
+                )));
+                continue;
+            }
             record.version = VERSION;
             record.applied.insert(place.component.to_string(), digest);
             let text = serde_json::to_string(&record).unwrap_or_default();
             let written = self.account.put_entry(&self.contents_entry(), &text, false).await;
             written.map_err(|error| error.fault("remembering what is in the databases"))?;
         }
-        Ok(done)
+        Ok(all)
     }
 
     /// What is different in each database, or why nobody can look.

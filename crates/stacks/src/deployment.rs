@@ -3,7 +3,7 @@
 use model::cfn::{
     DatabasePlace, Layer, ParameterSource, Release, ResourceGraph, StackTemplate, StoredSecret, TemplateSet,
 };
-use model::{ComponentName, Digest, ManifestPath};
+use model::{ComponentName, Digest, ManifestPath, Rotations};
 
 /// The tag that names the deployment on all that belongs to it.
 pub const DEPLOYMENT_TAG: &str = "landfall:deployment";
@@ -37,6 +37,8 @@ pub struct Deployment {
     pub releases: Vec<Release>,
     /// Its databases, and what must be in them.
     pub databases: Vec<DatabasePlace>,
+    /// How far its secrets are in being replaced; it was lowered from that.
+    pub rotations: Rotations,
     /// What it was made from.
     pub digest: Digest,
 }

@@ -232,6 +232,7 @@ impl<A: Account> Session<'_, A> {
             // As long as secrets stay, what derives keys for them may be wanted too.
             self.forget_secrets().await?;
             self.forget_contents().await?;
+            self.forget_rotations().await?;
         }
         report.is_proved = report.leftovers.is_empty() && report.left.is_empty() && !ours_by_name;
         Ok(())

@@ -6,13 +6,13 @@ use crate::lease::LeaseRequest;
 use crate::plan::{AccountPlan, StackAction};
 use crate::situation::Goal;
 use crate::stack_run::{StackFailure, StackResult, StackRun, Wish};
-use crate::{Account, Notice, Session, World};
+use crate::{Account, Applied, Extent, Notice, Session, World};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use indexmap::IndexMap;
 use model::cfn::Layer;
-use model::{Fault, FaultKind};
+use model::{Fault, FaultKind, Rotations};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct UpOptions<'a> {
     pub timeout: Option<Duration>,
     /// Reads all secrets although nothing says that they are not as wanted: somebody wrote one by hand.
     pub check_secrets: bool,
+    /// What the account said of rotations before, when the deployment is a step further in them.
+    pub rotates_from: Option<&'a Rotations>,
 }
 
 /// What was done.
@@ -66,15 +68,17 @@ enum Part {
     Stack(Layer),
     /// What goes into places that stacks make: secrets and releases.
     Contents,
-    /// What is in databases.
+    /// What must be in databases.
     Databases,
+    /// What must be in databases no more.
+    Departures,
 }
 
 /// How a part ended.
 enum Ended {
     Stack(Box<Result<StackResult, StackFailure>>),
     Contents(Result<Vec<String>, Fault>),
-    Databases(Result<Vec<String>, Fault>),
+    Databases(Result<Applied, Fault>),
 }
 
 impl<A: Account> Session<'_, A> {
@@ -108,6 +112,8 @@ impl<A: Account> Session<'_, A> {
         if plan.is_empty()
             && is_protected
             && !options.check_secrets
+            && options.rotates_from.is_none()
+            && !self.deployment.rotations.clone().settle()
             && self.has_its_secrets(world).await?
             && self.has_its_contents(world).await?
         {
@@ -117,11 +123,16 @@ impl<A: Account> Session<'_, A> {
         }
         let lease = self.acquire(&options.lease).await?;
         let work = async {
+            self.take_step(options.rotates_from).await?;
             let run = self.run(plan, world, options.check_secrets);
-            match options.timeout {
-                None => Ok(run.await),
-                Some(timeout) => tokio::time::timeout(timeout, run).await.map_err(|_| self.too_long(timeout)),
+            let report = match options.timeout {
+                None => run.await,
+                Some(timeout) => tokio::time::timeout(timeout, run).await.map_err(|_| self.too_long(timeout))?,
+            };
+            if report.failed.is_empty() {
+                self.settle_rotations().await?;
             }
+            Ok(report)
         };
         let report = self.while_held(lease, work).await?;
         Ok(UpReport { took: began.elapsed(), ..report })
@@ -140,7 +151,7 @@ impl<A: Account> Session<'_, A> {
         let mut finished: BTreeSet<Part> = Layer::ALL
             .into_iter()
             .map(Part::Stack)
-            .chain([Part::Contents, Part::Databases])
+            .chain([Part::Contents, Part::Databases, Part::Departures])
             .filter(|part| !waiting.contains(part))
             .collect();
         let mut running: FuturesUnordered<BoxFuture<'_, (Part, Ended)>> = FuturesUnordered::new();
@@ -178,9 +189,12 @@ impl<A: Account> Session<'_, A> {
                     }
                     report.secrets = put;
                 }
-                Ended::Databases(Ok(done)) => {
+                Ended::Databases(Ok(applied)) => {
                     finished.insert(part);
-                    report.databases = done;
+                    report.databases.extend(applied.done);
+                    if applied.waiting.is_empty() {
+                        waiting.retain(|part| *part != Part::Departures);
+                    }
                 }
                 Ended::Contents(Err(fault)) | Ended::Databases(Err(fault)) => {
                     report.failed.push(FailedStack { stack: self.name_of(part), fault, causes: Vec::new() });
@@ -203,7 +217,7 @@ impl<A: Account> Session<'_, A> {
             parts.push(Part::Contents);
         }
         if !self.deployment.databases.is_empty() {
-            parts.push(Part::Databases);
+            parts.extend([Part::Databases, Part::Departures]);
         }
         parts
     }
@@ -216,6 +230,10 @@ impl<A: Account> Session<'_, A> {
             Part::Databases => {
                 let layers = self.database_layers().into_iter().chain(contents).map(Part::Stack);
                 layers.chain([Part::Contents]).collect()
+            }
+            // Whoever used it uses something else by then, or is gone.
+            Part::Departures => {
+                Layer::ALL.into_iter().map(Part::Stack).chain([Part::Contents, Part::Databases]).collect()
             }
             Part::Stack(layer) => {
                 let mut before: BTreeSet<Part> = self.deployment.before(layer).into_iter().map(Part::Stack).collect();
@@ -239,6 +257,7 @@ impl<A: Account> Session<'_, A> {
             Part::Stack(layer) => self.deployment.stack_name(layer),
             Part::Contents => format!("the secrets and releases of {}", self.deployment.name),
             Part::Databases => format!("what is in the databases of {}", self.deployment.name),
+            Part::Departures => format!("what goes from the databases of {}", self.deployment.name),
         }
     }
 
@@ -246,7 +265,13 @@ impl<A: Account> Session<'_, A> {
         let now = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let layer = match part {
             Part::Contents => return (part, Ended::Contents(self.fill(&now).await)),
-            Part::Databases => return (part, Ended::Databases(self.apply_contents(&now, looks_anyway).await)),
+            Part::Databases => {
+                let applied = self.apply_contents(&now, Extent::Additions, looks_anyway).await;
+                return (part, Ended::Databases(applied));
+            }
+            Part::Departures => {
+                return (part, Ended::Databases(self.apply_contents(&now, Extent::Everything, false).await));
+            }
             Part::Stack(layer) => layer,
         };
         let reviewed = plan.stack(layer);

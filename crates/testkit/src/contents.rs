@@ -1,18 +1,28 @@
-//! Databases that take whatever they are given and remember it; the way to them breaks on demand.
+//! Databases of an account in memory: they take whatever they are given and remember it, with the account; the way to them breaks on
+//! demand.
 
+use crate::FakeAccount;
 use futures_util::future::BoxFuture;
 use model::{Fault, FaultKind};
-use stacks::{ContentReport, Contents, DatabaseWork};
+use stacks::{Applied, ContentReport, Contents, DatabaseWork, Extent};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// What was done inside of databases.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FakeContents {
+    account: FakeAccount,
     applied: Mutex<Vec<DatabaseWork>>,
     failures: Mutex<u32>,
 }
 
 impl FakeContents {
+    /// What is inside of an account's databases.
+    #[must_use]
+    pub fn of(account: &FakeAccount) -> Self {
+        Self { account: account.another(), applied: Mutex::default(), failures: Mutex::default() }
+    }
+
     /// What was applied, in order.
     #[must_use]
     pub fn applied(&self) -> Vec<DatabaseWork> {
@@ -34,6 +44,10 @@ impl FakeContents {
     }
 }
 
+fn logins(work: &DatabaseWork) -> BTreeSet<String> {
+    work.place.content.roles.values().flat_map(|role| role.logins.keys().cloned()).collect()
+}
+
 impl Contents for FakeContents {
     fn look<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<ContentReport, Fault>> {
         Box::pin(async move {
@@ -44,11 +58,25 @@ impl Contents for FakeContents {
         })
     }
 
-    fn apply<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<Vec<String>, Fault>> {
+    fn apply<'a>(&'a self, work: &'a DatabaseWork, extent: Extent) -> BoxFuture<'a, Result<Applied, Fault>> {
         Box::pin(async move {
             self.gets_there(work)?;
             self.applied.lock().unwrap_or_else(PoisonError::into_inner).push(work.clone());
-            Ok(work.place.content.roles.keys().map(|role| format!("role {role}")).collect())
+            let wanted = logins(work);
+            let gone: Vec<String> = self.account.with(|machine| {
+                let there = machine.logins.entry(work.address.clone()).or_default();
+                there.extend(wanted.iter().cloned());
+                let gone: Vec<String> = there.difference(&wanted).map(|login| format!("drop login {login}")).collect();
+                if extent == Extent::Everything {
+                    *there = wanted;
+                }
+                gone
+            });
+            let roles = work.place.content.roles.keys().map(|role| format!("role {role}"));
+            Ok(match extent {
+                Extent::Additions => Applied { done: roles.collect(), waiting: gone },
+                Extent::Everything => Applied { done: gone, waiting: Vec::new() },
+            })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use compiler::{Options, compile, lower_to_aws, render_templates};
 use components::context::Files;
-use model::{Digest, Findings};
+use model::{Digest, Findings, Rotations};
 use stacks::Deployment;
 use std::path::PathBuf;
 
@@ -86,7 +86,7 @@ pub fn tabpy() -> Deployment {
 /// The same with texts of its manifest replaced.
 #[must_use]
 pub fn tabpy_with(replaced: &[(&str, &str)]) -> Deployment {
-    lowered(BLUEPRINT, replaced)
+    lowered(BLUEPRINT, replaced, &Rotations::default())
 }
 
 /// An application of three services, two edges, and secrets of every kind.
@@ -104,16 +104,22 @@ pub fn records() -> Deployment {
 /// The same with texts of its manifest replaced.
 #[must_use]
 pub fn records_with(replaced: &[(&str, &str)]) -> Deployment {
-    lowered(RECORDS, replaced)
+    records_rotated(replaced, &Rotations::default())
+}
+
+/// The same, with secrets that are being replaced by new ones.
+#[must_use]
+pub fn records_rotated(replaced: &[(&str, &str)], rotations: &Rotations) -> Deployment {
+    lowered(RECORDS, replaced, rotations)
 }
 
 /// The same with texts of its manifest replaced.
 #[must_use]
 pub fn shop_with(replaced: &[(&str, &str)]) -> Deployment {
-    lowered(SHOP, replaced)
+    lowered(SHOP, replaced, &Rotations::default())
 }
 
-fn lowered(manifest: &str, replaced: &[(&str, &str)]) -> Deployment {
+fn lowered(manifest: &str, replaced: &[(&str, &str)], rotations: &Rotations) -> Deployment {
     let mut manifest = manifest.to_owned();
     for (old, new) in replaced {
         assert!(manifest.contains(old), "the manifest does not say {old}");
@@ -124,7 +130,7 @@ fn lowered(manifest: &str, replaced: &[(&str, &str)]) -> Deployment {
     let compilation = compile("landfall.yaml", manifest.as_bytes(), &options);
     let Some(application) = &compilation.application else { panic!("{:?}", compilation.findings) };
     let mut findings = Findings::new();
-    let lowered = lower_to_aws(application, &mut findings).unwrap_or_else(|| panic!("{findings:?}"));
+    let lowered = lower_to_aws(application, rotations, &mut findings).unwrap_or_else(|| panic!("{findings:?}"));
     let templates = render_templates(&lowered, &mut findings);
     Deployment {
         name: lowered.name,
@@ -137,6 +143,7 @@ fn lowered(manifest: &str, replaced: &[(&str, &str)]) -> Deployment {
         secrets: lowered.secrets,
         releases: lowered.releases,
         databases: lowered.databases,
+        rotations: rotations.clone(),
         digest: lowered.digest,
     }
 }

@@ -1,15 +1,17 @@
 //! A deployment of a manifest in an account, before the account is asked.
 
-use crate::arguments::{DeploymentArguments, ManifestArguments};
+use crate::account::session::Visit;
+use crate::arguments::{AccountArguments, DeploymentArguments, ManifestArguments};
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::project::Project;
+use crate::rotation::{self, Replaceable};
 use crate::surroundings::{Surroundings, readable};
 use analysis::reachability::ProofReport;
 use compiler::Application;
 use compiler::report::Sources;
-use model::ProcessGraph;
 use model::cfn::TemplateSet;
+use model::{Findings, ProcessGraph, Rotations};
 use stacks::Deployment;
 use std::path::{Path, PathBuf};
 
@@ -51,8 +53,9 @@ impl Cloud {
         let sources = project.compilation.sources.clone();
         let proof = project.proof.clone();
         let (manifest, application) = project.application(console)?;
-        let graph = compiler::realise_locally(&application, &model::Rotations::default());
-        let deployment = wanted(&application, lowered, templates);
+        let rotations = Rotations::default();
+        let graph = compiler::realise_locally(&application, &rotations);
+        let deployment = wanted(&application, lowered, templates, rotations);
         Ok(Opened::Cloud(Box::new(Self { manifest, application, sources, graph, deployment, proof })))
     }
 
@@ -83,9 +86,46 @@ impl Cloud {
             values: arguments.values.clone(),
         };
         match Self::open(&manifest, surroundings, console)? {
-            Opened::Cloud(cloud) => Ok(Some(*cloud)),
+            Opened::Cloud(cloud) => cloud.as_it_stands(&arguments.account, surroundings, console).map(Some),
             Opened::Local(project) => project.application(console).map(|_| None),
         }
+    }
+
+    /// The same with the secrets that the account has now: it alone remembers how far they are in being replaced.
+    pub(crate) fn as_it_stands(
+        self,
+        account: &AccountArguments,
+        surroundings: &Surroundings,
+        console: &Console,
+    ) -> Result<Self, CommandError> {
+        let rotations = Visit::looking(&self, account, surroundings, console)
+            .run(async |session, _| session.rotations().await.map_err(CommandError::Preflight))?;
+        self.rotated(rotations)
+    }
+
+    /// The same with other secrets.
+    pub(crate) fn rotated(mut self, rotations: Rotations) -> Result<Self, CommandError> {
+        if rotations == self.deployment.rotations {
+            return Ok(self);
+        }
+        let mut findings = Findings::new();
+        let lowered = compiler::lower_to_aws(&self.application, &rotations, &mut findings).and_then(|lowered| {
+            let templates = compiler::render_templates(&lowered, &mut findings);
+            (!findings.has_errors()).then_some((lowered, templates))
+        });
+        let Some((lowered, templates)) = lowered else {
+            return Err(CommandError::Findings(findings, Box::new(self.sources)));
+        };
+        self.graph = compiler::realise_locally(&self.application, &rotations);
+        self.deployment = wanted(&self.application, lowered, templates, rotations);
+        Ok(self)
+    }
+
+    /// The generated secrets that the deployment keeps; what a service of AWS keeps by itself is not among them.
+    pub(crate) fn replaceable(&self) -> Vec<Replaceable> {
+        let mut secrets = rotation::replaceable(&self.graph);
+        secrets.retain(|secret| self.deployment.secrets.iter().any(|kept| kept.node.as_ref() == Some(&secret.node)));
+        secrets
     }
 
     /// The region that the environment pins.
@@ -115,7 +155,12 @@ impl Cloud {
     }
 }
 
-fn wanted(application: &Application, lowered: compiler::AwsDeployment, templates: TemplateSet) -> Deployment {
+fn wanted(
+    application: &Application,
+    lowered: compiler::AwsDeployment,
+    templates: TemplateSet,
+    rotations: Rotations,
+) -> Deployment {
     Deployment {
         name: lowered.name,
         deployment: application.name.to_string(),
@@ -127,6 +172,7 @@ fn wanted(application: &Application, lowered: compiler::AwsDeployment, templates
         secrets: lowered.secrets,
         releases: lowered.releases,
         databases: lowered.databases,
+        rotations,
         digest: lowered.digest,
     }
 }

@@ -2,10 +2,10 @@
 //! secret, which is read and never written anywhere.
 
 use crate::account::way::{Patience, Way, Ways, Whereabouts};
-use database::{Access, Address, Given, LetIn, Server, Tls, apply, difference, observe};
+use database::{Access, Address, Change, Given, LetIn, Server, Tls, apply, difference, observe};
 use futures_util::future::BoxFuture;
 use model::Fault;
-use stacks::{ContentReport, Contents, DatabaseWork};
+use stacks::{Applied, ContentReport, Contents, DatabaseWork, Extent};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Contents for ThroughSessions {
         })
     }
 
-    fn apply<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<Vec<String>, Fault>> {
+    fn apply<'a>(&'a self, work: &'a DatabaseWork, extent: Extent) -> BoxFuture<'a, Result<Applied, Fault>> {
         Box::pin(async move {
             let doing = || format!("changing what is in {} ({})", work.place.component, work.place.origin);
             let (mut server, way) = self.server(work, Patience::Started).await?;
@@ -49,9 +49,12 @@ impl Contents for ThroughSessions {
                 let observed = observe(&mut server, &work.place.content).await?;
                 let passwords = passwords(work);
                 let changes = difference(&work.place.content, &observed, &passwords)?;
+                let (waiting, changes): (Vec<Change>, Vec<Change>) =
+                    changes.into_iter().partition(|change| extent == Extent::Additions && change.takes_away());
                 let given = Given { passwords: &passwords, folder: &self.folder };
                 apply(&mut server, &changes, given, &mut |_| Ok(())).await?;
-                Ok(changes.iter().map(ToString::to_string).collect())
+                let told = |changes: &[Change]| changes.iter().map(ToString::to_string).collect();
+                Ok(Applied { done: told(&changes), waiting: told(&waiting) })
             };
             let applied = applied.await.map_err(|error: database::Error| error.into_fault(doing()));
             server.close().await;

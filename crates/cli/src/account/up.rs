@@ -10,6 +10,7 @@ use crate::account::verify::{self, Verification};
 use crate::arguments::{ManifestArguments, UpArguments};
 use crate::command_error::CommandError;
 use crate::console::Console;
+use crate::rotation::{self, Replaceable};
 use crate::surroundings::{Surroundings, host};
 use crate::views;
 use crate::views::progress::print_json_line;
@@ -17,7 +18,7 @@ use crate::views::style::{HINT, duration, paint};
 use engine::ports::Clock as _;
 use engine::{Holder, SystemClock};
 use local_runtime::FilledOutput;
-use model::{Fault, FaultKind, Finding, Findings};
+use model::{Fault, FaultKind, Finding, Findings, Rotations};
 use serde_json::json;
 use stacks::account::Identity;
 use stacks::lease::LeaseRequest;
@@ -41,7 +42,11 @@ pub(crate) fn run_reviewed(
         ));
     }
     match Cloud::open(&reviewed.manifest, surroundings, console)? {
-        Opened::Cloud(cloud) => run(&cloud, Some(reviewed.plan), arguments, surroundings, console),
+        Opened::Cloud(cloud) => {
+            let cloud = cloud.as_it_stands(&arguments.account, surroundings, console)?;
+            let reviewed = Some(reviewed.plan);
+            Up { cloud, rotates_from: None, reviewed, arguments, surroundings, console }.run(false)
+        }
         Opened::Local(_) => {
             let fault = Fault::new(
                 FaultKind::NeedsPerson,
@@ -53,41 +58,103 @@ pub(crate) fn run_reviewed(
     }
 }
 
+/// Brings a deployment up; begins to replace the secrets in `rotate` first, or goes on with that.
 pub(crate) fn run(
-    cloud: &Cloud,
-    reviewed: Option<AccountPlan>,
+    cloud: Cloud,
+    rotate: &[Replaceable],
     arguments: &UpArguments,
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let began = Instant::now();
-    let visit = Visit {
-        evidence: arguments.evidence.clone(),
-        stops_orderly: true,
-        ..Visit::looking(cloud, &arguments.account, surroundings, console)
-    };
-    let (report, verification, outputs) = visit.run(async |session, identity| {
-        let (world, plan) = planned(session, identity, cloud, reviewed, arguments).await?;
-        announce(session, cloud, &world, &plan, console).await?;
-        let report = apply(session, identity, &world, &plan, arguments).await?;
-        if !report.failed.is_empty() {
-            return Err(failed(&report, cloud, console));
-        }
-        let has_changed = !plan.is_empty() || !report.secrets.is_empty();
-        let verification = match has_changed && !arguments.no_verify {
-            true => {
-                let world = session.observe().await.map_err(CommandError::Fault)?;
-                Some(verify::ask(session, &visit, &world, &[], arguments.connect_to.as_ref()).await?)
+    let before = cloud.deployment.rotations.clone();
+    let mut rotations = before.clone();
+    rotation::begin(rotate, &mut rotations, console);
+    let rotates_from = (rotations != before).then_some(before);
+    let up = Up { cloud: cloud.rotated(rotations)?, rotates_from, reviewed: None, arguments, surroundings, console };
+    up.run(!rotate.is_empty())
+}
+
+/// One step of a deployment: nearly always the only one.
+struct Up<'a> {
+    cloud: Cloud,
+    /// What the account says of rotations, when this is a step further in them.
+    rotates_from: Option<Rotations>,
+    /// The plan that was reviewed.
+    reviewed: Option<AccountPlan>,
+    arguments: &'a UpArguments,
+    surroundings: &'a Surroundings,
+    console: &'a Console,
+}
+
+/// How a step ended.
+struct Done {
+    has_changed: bool,
+    report: UpReport,
+    verification: Option<Verification>,
+    outputs: Vec<FilledOutput>,
+}
+
+impl Up<'_> {
+    /// Goes all steps. `must_exist`: what is not there yet is not made.
+    fn run(mut self, must_exist: bool) -> Result<(), CommandError> {
+        let began = Instant::now();
+        let mut has_changed = false;
+        loop {
+            let mut done = self.step(must_exist)?;
+            has_changed |= done.has_changed;
+            done.has_changed = has_changed;
+            let holds = done.verification.as_ref().is_some_and(|one| !one.has_failed());
+            let mut rotations = self.cloud.deployment.rotations.clone();
+            if !rotations.has_two_valid() || !holds {
+                if rotations.has_two_valid() {
+                    self.console.tell(&rotation::stays_begun(&self.cloud.command("up")));
+                }
+                conclude(&self.cloud, &done, began.elapsed(), self.console)?;
+                return match done.verification {
+                    Some(verification) if verification.has_failed() => Err(CommandError::VerifyFailed),
+                    _ => Ok(()),
+                };
             }
-            false => None,
+            if let Some(verification) = done.verification.as_ref().filter(|_| !self.console.json) {
+                self.console.line(&verify::summary(verification))?;
+            }
+            rotations.settle();
+            let from = rotations.clone();
+            rotation::end_previous(&mut rotations, self.console);
+            self = Self { cloud: self.cloud.rotated(rotations)?, rotates_from: Some(from), reviewed: None, ..self };
+        }
+    }
+
+    fn step(&mut self, must_exist: bool) -> Result<Done, CommandError> {
+        let reviewed = self.reviewed.take();
+        let Self { cloud, rotates_from, arguments, surroundings, console, .. } = &*self;
+        let visit = Visit {
+            evidence: arguments.evidence.clone(),
+            stops_orderly: true,
+            ..Visit::looking(cloud, &arguments.account, surroundings, console)
         };
-        let outputs = filled(session, cloud, &|_| true, false).await?;
-        Ok(((has_changed, report), verification, outputs))
-    })?;
-    conclude(cloud, report.0, &report.1, verification.as_ref(), &outputs, began.elapsed(), console)?;
-    match verification {
-        Some(verification) if verification.has_failed() => Err(CommandError::VerifyFailed),
-        _ => Ok(()),
+        visit.run(async |session, identity| {
+            let (world, plan) = planned(session, identity, cloud, reviewed, arguments).await?;
+            if must_exist {
+                verify::require_deployed(&world, cloud)?;
+            }
+            announce(session, cloud, &world, &plan, console).await?;
+            let report = apply(session, identity, &world, &plan, rotates_from.as_ref(), arguments).await?;
+            if !report.failed.is_empty() {
+                return Err(failed(&report, cloud, console));
+            }
+            let has_changed = !plan.is_empty() || !report.secrets.is_empty() || !report.databases.is_empty();
+            let must_prove = has_changed || cloud.deployment.rotations.has_two_valid();
+            let verification = match must_prove && !arguments.no_verify {
+                true => {
+                    let world = session.observe().await.map_err(CommandError::Fault)?;
+                    Some(verify::ask(session, &visit, &world, &[], arguments.connect_to.as_ref()).await?)
+                }
+                false => None,
+            };
+            let outputs = filled(session, cloud, &|_| true, false).await?;
+            Ok(Done { has_changed, report, verification, outputs })
+        })
     }
 }
 
@@ -135,10 +202,11 @@ async fn apply(
     identity: &Identity,
     world: &World,
     plan: &AccountPlan,
+    rotates_from: Option<&Rotations>,
     arguments: &UpArguments,
 ) -> Result<UpReport, CommandError> {
     let lease = lease("up", arguments.wait);
-    let options = UpOptions { lease, timeout: None, check_secrets: arguments.check_secrets };
+    let options = UpOptions { lease, timeout: None, check_secrets: arguments.check_secrets, rotates_from };
     match session.up(plan, world, identity, &options).await {
         Ok(report) => Ok(report),
         // All that stands in the way at once, not one a run.
@@ -207,15 +275,9 @@ pub(crate) fn failure(failed: &[FailedStack], cloud: &Cloud) -> CommandError {
     }
 }
 
-fn conclude(
-    cloud: &Cloud,
-    has_changed: bool,
-    report: &UpReport,
-    verification: Option<&Verification>,
-    outputs: &[FilledOutput],
-    took: Duration,
-    console: &Console,
-) -> Result<(), CommandError> {
+fn conclude(cloud: &Cloud, done: &Done, took: Duration, console: &Console) -> Result<(), CommandError> {
+    let Done { has_changed, report, verification, outputs } = done;
+    let verification = verification.as_ref();
     let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let name = &cloud.deployment.name;
     if console.json {
@@ -243,7 +305,7 @@ fn conclude(
     for left in &report.left {
         console.line(&format!("{} still there although nothing uses it any more: {left}", paint(HINT, "note:")))?;
     }
-    if !has_changed {
+    if !*has_changed {
         let verb = cloud.command("verify");
         return console.line(&format!("Nothing to do: {name} is as its manifest says; `{verb}` asks it again."));
     }

@@ -18,7 +18,10 @@ pub(crate) fn run(
 ) -> Result<(), CommandError> {
     let project = match Cloud::open(&arguments.manifest, surroundings, console)? {
         Opened::Cloud(cloud) if arguments.offline => return forecast(&cloud, console),
-        Opened::Cloud(cloud) => return account::plan::run(&cloud, arguments, surroundings, console),
+        Opened::Cloud(cloud) => {
+            let cloud = cloud.as_it_stands(&arguments.account, surroundings, console)?;
+            return account::plan::run(&cloud, arguments, surroundings, console);
+        }
         Opened::Local(project) => project,
     };
     if arguments.output.is_some() || !arguments.allowed.allow_replace.is_empty() {

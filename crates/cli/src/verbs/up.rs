@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::deployment::{block_on, lease, open};
 use crate::interrupt;
 use crate::record::Record;
-use crate::rotation;
+use crate::rotation::{self, Replaceable};
 use crate::surroundings::Surroundings;
 use crate::verbs::verify;
 use crate::views::progress::{ProgressView, print_json_line};
@@ -21,7 +21,7 @@ use local_runtime::{LocalTarget, Removal, authority_certificate};
 use model::process_graph::NodeSpec;
 use model::run_state::RunState;
 use model::verification::VerificationReport;
-use model::{DeploymentPlan, Fault, FaultKind, ProcessGraph};
+use model::{DeploymentPlan, Fault, FaultKind, ProcessGraph, Rotations};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -33,17 +33,20 @@ pub(crate) fn run(arguments: &UpArguments, surroundings: &Surroundings, console:
         return account::up::run_reviewed(reviewed, arguments, surroundings, console);
     }
     let project = match Cloud::open(&arguments.manifest, surroundings, console)? {
-        Opened::Cloud(cloud) => return account::up::run(&cloud, None, arguments, surroundings, console),
+        Opened::Cloud(cloud) => {
+            let cloud = cloud.as_it_stands(&arguments.account, surroundings, console)?;
+            return account::up::run(cloud, &[], arguments, surroundings, console);
+        }
         Opened::Local(project) => project,
     };
     let (manifest, application) = project.application(console)?;
-    run_here(arguments, None, manifest, application, console, begun)
+    run_here(arguments, &[], manifest, application, console, begun)
 }
 
-/// Brings a deployment up on this machine; `rotate` begins to replace a secret first, or goes on with it.
+/// Brings a deployment up on this machine; begins to replace the secrets in `rotate` first, or goes on with that.
 pub(crate) fn run_here(
     arguments: &UpArguments,
-    rotate: Option<&rotation::Choice<'_>>,
+    rotate: &[Replaceable],
     manifest: PathBuf,
     application: Application,
     console: &Console,
@@ -58,7 +61,7 @@ pub(crate) fn run_here(
 
 struct Up<'a> {
     arguments: &'a UpArguments,
-    rotate: Option<&'a rotation::Choice<'a>>,
+    rotate: &'a [Replaceable],
     console: &'a Console,
     manifest: PathBuf,
     application: Application,
@@ -70,14 +73,15 @@ struct Up<'a> {
 impl Up<'_> {
     async fn run(mut self) -> Result<(), CommandError> {
         self.target.prepare().map_err(CommandError::Preflight)?;
-        let verb = if self.rotate.is_some() { "secret rotate" } else { "up" };
+        let verb = if self.rotate.is_empty() { "up" } else { "secret rotate" };
         let lease = lease(&self.target, verb, self.arguments.wait, self.console).await?;
         self.target.sweep();
         let mut journal = Journal::open(self.target.home().journal()).map_err(CommandError::Preflight)?;
         // Nobody else writes it while the lease is held.
         let mut rotations = self.target.rotations().map_err(CommandError::Preflight)?;
-        if let Some(choice) = self.rotate {
-            rotation::begin(choice, &mut rotations, &self.target, self.console)?;
+        if !self.rotate.is_empty() {
+            rotation::begin(self.rotate, &mut rotations, self.console);
+            self.target.write_rotations(&rotations).map_err(CommandError::Fault)?;
         }
         self.graph = compiler::realise_locally(&self.application, &rotations);
         let mut changed = match self.converge(&mut journal).await {
@@ -89,16 +93,18 @@ impl Up<'_> {
             }
             other => other?,
         };
+        self.settle(&mut rotations)?;
         let (mut record, mut report) = self.prove(changed).await?;
         let holds = report.as_ref().or(record.verification.as_ref()).is_some_and(VerificationReport::nothing_failed);
-        if rotation::is_under_way(&rotations) {
+        if rotations.has_two_valid() {
             if self.arguments.no_verify || !holds {
-                self.console.tell(rotation::STAYS_BEGUN);
+                self.console.tell(&rotation::stays_begun("landfall up"));
             } else {
-                // Everybody uses the new ones, which was proved: now the old ones may go.
-                rotation::finish(&mut rotations, &self.target, self.console)?;
+                rotation::end_previous(&mut rotations, self.console);
+                self.target.write_rotations(&rotations).map_err(CommandError::Fault)?;
                 self.graph = compiler::realise_locally(&self.application, &rotations);
                 changed += self.converge(&mut journal).await?;
+                self.settle(&mut rotations)?;
                 (record, report) = self.prove(changed).await?;
             }
         }
@@ -107,6 +113,11 @@ impl Up<'_> {
             Some(report) if !report.nothing_failed() => Err(CommandError::VerifyFailed),
             _ => Ok(()),
         }
+    }
+
+    /// Everything is as wanted: what was to end has ended.
+    fn settle(&self, rotations: &mut Rotations) -> Result<(), CommandError> {
+        if rotations.settle() { self.target.write_rotations(rotations).map_err(CommandError::Fault) } else { Ok(()) }
     }
 
     /// Remembers what was brought up and asks the probes, unless they proved this very graph already.

@@ -1,19 +1,21 @@
 //! `landfall user`: people in the manifest, and what they have where.
 
 use crate::access::{self, Access};
+use crate::account;
+use crate::account::cloud::{Cloud, Opened};
 use crate::arguments::{
-    AllowedArguments, ManifestArguments, ThenArguments, UpArguments, UserAddArguments, UserChangeArguments, UserVerb,
+    ManifestArguments, ThenArguments, UpArguments, UserAddArguments, UserChangeArguments, UserVerb,
 };
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::open;
 use crate::project::{self, Project};
-use crate::rotation::{self, Choice, Replaceable};
+use crate::rotation::{self, Replaceable};
 use crate::surroundings::{Surroundings, readable};
 use crate::verbs::up;
 use crate::views;
 use crate::views::table::columns;
-use compiler::{ADMINISTRATOR, Application, NotEdited, PeopleEdit, Person, Target, edit_people};
+use compiler::{ADMINISTRATOR, Application, NotEdited, PeopleEdit, Person, edit_people};
 use local_runtime::write_atomically;
 use model::{Fault, FaultKind, Rotations};
 use serde_json::json;
@@ -106,35 +108,36 @@ fn remove(arguments: &UserChangeArguments, surroundings: &Surroundings, console:
 fn rotate(arguments: &UserChangeArguments, surroundings: &Surroundings, console: &Console) -> Result<(), CommandError> {
     let begun = Instant::now();
     let UserChangeArguments { person: name, manifest: said, then } = arguments;
-    let project = Project::load(said, surroundings)?;
-    let (manifest, application) = project.application(console)?;
-    find_person(name, &application)?;
-    if application.environment.target == Target::Aws {
-        return Err(CommandError::usage(
-            "user rotate works on this machine; in an account Secrets Manager keeps the passwords",
-            "leave out `-e`, or change the secrets in Secrets Manager and type `landfall up`",
-        ));
-    }
     if then.no_up {
         return Err(CommandError::usage("a rotation is proved, which `--no-up` would leave out", "leave it out"));
     }
-    let target = open(&application.name, &manifest)?;
-    let rotations = target.rotations().map_err(CommandError::Preflight)?;
-    let graph = compiler::realise_locally(&application, &rotations);
-    let all = rotation::replaceable(&graph, &rotations);
-    let parts = [format!("/roles/{name}"), format!("/users/{name}")];
-    let is_own = |secret: &&Replaceable| {
-        let part = secret.key.as_str().find('/').map(|slash| &secret.key.as_str()[slash..]);
-        part.is_some_and(|part| parts.iter().any(|own| own == part))
+    let project = match Cloud::open(said, surroundings, console)? {
+        Opened::Cloud(cloud) => {
+            find_person(name, &cloud.application)?;
+            let cloud = cloud.as_it_stands(&then.account, surroundings, console)?;
+            let secrets = passwords(cloud.replaceable(), name, &cloud.application)?;
+            return account::up::run(cloud, &secrets, &after(said, then), surroundings, console);
+        }
+        Opened::Local(project) => project,
     };
-    let secrets: Vec<&Replaceable> = all.iter().filter(is_own).collect();
-    if secrets.is_empty() {
+    let (manifest, application) = project.application(console)?;
+    find_person(name, &application)?;
+    let rotations = open(&application.name, &manifest)?.rotations().map_err(CommandError::Preflight)?;
+    let graph = compiler::realise_locally(&application, &rotations);
+    let secrets = passwords(rotation::replaceable(&graph), name, &application)?;
+    up::run_here(&after(said, then), &secrets, manifest, application, console, begun)
+}
+
+/// The passwords of a person, of whom there must be some.
+fn passwords(all: Vec<Replaceable>, name: &str, application: &Application) -> Result<Vec<Replaceable>, CommandError> {
+    let own = rotation::of_person(all, name);
+    if own.is_empty() {
         let help = format!(
             "give a role of {name} something, as `people:` of a database; an SSH key is the person's own to replace"
         );
         return Err(CommandError::usage(format!("{name} has no password in {}", application.name), help));
     }
-    up::run_here(&after(said, then), Some(&Choice { secrets }), manifest, application, console, begun)
+    Ok(own)
 }
 
 /// A manifest with its people edited: what is written, and what it means.
@@ -201,17 +204,9 @@ fn follow(
 }
 
 fn after(manifest: &ManifestArguments, then: &ThenArguments) -> UpArguments {
-    UpArguments {
-        manifest: manifest.clone(),
-        wait: then.wait,
-        no_verify: then.no_verify,
-        yes: false,
-        check_secrets: false,
-        connect_to: None,
-        evidence: None,
-        allowed: AllowedArguments::default(),
-        account: then.account.clone(),
-    }
+    let ThenArguments { wait, no_verify, connect_to, account, .. } = then;
+    let (wait, no_verify, connect_to) = (*wait, *no_verify, connect_to.clone());
+    UpArguments { wait, no_verify, connect_to, ..UpArguments::of(manifest, account) }
 }
 
 /// A public key from a file or standard input, as one line.

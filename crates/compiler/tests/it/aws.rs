@@ -339,7 +339,8 @@ pub(crate) fn lower(manifest: &str, files: &MemoryFiles) -> (AwsDeployment, Temp
     let compilation = compile_production(manifest, files);
     let mut findings = Findings::new();
     let application = compilation.application.as_ref().unwrap();
-    let deployment = lower_to_aws(application, &mut findings).unwrap_or_else(|| panic!("{findings:?}"));
+    let deployment = lower_to_aws(application, &model::Rotations::default(), &mut findings)
+        .unwrap_or_else(|| panic!("{findings:?}"));
     let templates = render_templates(&deployment, &mut findings);
     assert!(findings.is_empty(), "{findings:?}");
     (deployment, templates)
@@ -594,8 +595,18 @@ fn rights_are_narrow() {
 fn what_is_kept_outlives_its_stack() {
     const KEPT: &[&str] = &["AWS::SecretsManager::Secret", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup"];
     for (_, deployment, _) in shapes() {
+        // The password of a login is worth nothing without it.
+        let is_login = |node: &model::NodeId| ["/users/", "/roles/"].iter().any(|part| node.as_str().contains(part));
+        let passwords: BTreeSet<&String> = deployment
+            .secrets
+            .iter()
+            .filter(|secret| secret.node.as_ref().is_some_and(is_login))
+            .map(|secret| &secret.logical_id)
+            .collect();
         for (id, resource) in deployment.graph.resources.iter().filter(|(_, it)| KEPT.contains(&it.kind.as_str())) {
-            for (policy, says) in [("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain")] {
+            let [deletion, replacement] =
+                if passwords.contains(id) { ["Delete"; 2] } else { ["RetainExceptOnCreate", "Retain"] };
+            for (policy, says) in [("DeletionPolicy", deletion), ("UpdateReplacePolicy", replacement)] {
                 assert_eq!(resource.attributes.get(policy), Some(&Value::text(says)), "{id}");
             }
         }
@@ -616,8 +627,8 @@ fn hosts_hold_no_secret() {
     let app = user_data(&deployment).into_iter().find(|(id, _)| id == "AppTemplate").unwrap().1;
     let files = host_files(&app);
     insta::assert_snapshot!(files["/etc/landfall/secrets"], @r#"
-    /run/landfall/files/public.pem 0644 the-AppFilePublicPem
-    /run/landfall/environment 0600 the-AppEnvironment
+    /run/landfall/files/public.pem 0644 the-AppFilePublicPem 5d3f33fdfdf7
+    /run/landfall/environment 0600 the-AppEnvironment 009ae9f2df5a
     "#);
     insta::assert_snapshot!(files["/etc/systemd/system/landfall-app.service"].lines().take(24).collect::<Vec<_>>().join("\n"), @r#"
     [Unit]

@@ -61,7 +61,7 @@ fn each_generated_secret_of_a_blueprint_is_replaced_by_a_rotation() {
         let secrets = before.nodes.iter().filter(|(_, node)| matches!(node.spec, NodeSpec::Secret(_)));
         for secret in secrets.map(|(secret, _)| secret) {
             let mut rotations = model::Rotations::default();
-            rotations.set(secret.clone(), model::Rotation { generation: 2, previous: None });
+            rotations.set(secret.clone(), model::Rotation { generation: 2, previous: None, ends: false });
             let after = realise_locally(&application, &rotations);
             // A role of a database gets another login with another secret, everything else another value in its place.
             assert_ne!(after.nodes.get(secret), before.nodes.get(secret), "{}: {secret}", blueprint.display());

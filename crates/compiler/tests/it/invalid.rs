@@ -92,7 +92,7 @@ fn compile_fixture(bytes: &[u8]) -> Compilation {
     }
     let mut compilation = compile("landfall.yaml", bytes, &options);
     if let Some(application) = compilation.application.as_ref().filter(|it| it.environment.target == Target::Aws)
-        && let Some(mut deployment) = lower_to_aws(application, &mut compilation.findings)
+        && let Some(mut deployment) = lower_to_aws(application, &model::Rotations::default(), &mut compilation.findings)
     {
         let _ = render_templates(&deployment, &mut compilation.findings);
         for (id, mut resource) in added.graph.resources {

@@ -47,10 +47,12 @@ pub(crate) fn authorities(databases: &[DatabaseInAws]) -> Result<HostFile, &'sta
     Ok(HostFile::plain(super::DATABASE_AUTHORITIES, all))
 }
 
-/// Which secrets the host fetches, and where they go.
+/// Which secrets the host fetches, where they go, and what they are made of.
 pub(crate) fn secrets(sealed: &[Sealed]) -> HostFile {
-    let line =
-        |one: &Sealed| format!("{} {:04o} ${{{}}}\n", one.path, one.mode, one.place.logical_id().unwrap_or_default());
+    let line = |one: &Sealed| {
+        let place = one.place.logical_id().unwrap_or_default();
+        format!("{} {:04o} ${{{place}}} {}\n", one.path, one.mode, one.content.short())
+    };
     let content = Content::Filled(sealed.iter().map(line).collect());
     HostFile { path: "/etc/landfall/secrets".to_owned(), mode: 0o644, content }
 }

@@ -197,7 +197,7 @@ fn hosts(
     cx: &mut AwsContext<'_>,
 ) -> Ref<AutoScalingGroup> {
     let at = valid.at.clone();
-    let sealed = [Sealed { place: host_key(valid, cx), path: sshd::HOST_KEY.to_owned(), mode: 0o600 }];
+    let sealed = [host_key(valid, cx)];
     let logs = cx.log_group(LAYER, "Logs", &at);
     let about = format!("Bastion {} of {} ({})", cx.name, cx.processes.deployment, cx.environment);
     let bastion = sshd::Bastion { about: &about, port: door.port, people: &valid.people, databases };
@@ -228,7 +228,7 @@ fn hosts(
 }
 
 /// The place of the host key: made once, so that clients know the bastion whichever host it is.
-fn host_key(valid: &ValidBastion, cx: &mut AwsContext<'_>) -> Ref<model::cfn::types::Secret> {
+fn host_key(valid: &ValidBastion, cx: &mut AwsContext<'_>) -> Sealed {
     let processes = cx.processes;
     let node = NodeId::new(format!("{}/host-key", cx.name));
     if let Some(NodeSpec::Secret(spec)) = processes.nodes.get(&node).map(|node| &node.spec) {
@@ -242,5 +242,6 @@ fn host_key(valid: &ValidBastion, cx: &mut AwsContext<'_>) -> Ref<model::cfn::ty
         context: [("key".to_owned(), key)].into_iter().collect(),
         mode: 0o600,
     };
-    cx.sealed_file("file-host-key", &valid.at, format!("The host key of {}, as its SSH server reads it", cx.name), file)
+    let about = format!("The host key of {}, as its SSH server reads it", cx.name);
+    Sealed::add("file-host-key", &valid.at, about, sshd::HOST_KEY, file, cx)
 }

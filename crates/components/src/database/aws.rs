@@ -5,7 +5,7 @@ mod alarms;
 mod parameters;
 mod release;
 
-use super::content;
+use super::content::{self, Role};
 use super::schema::DatabaseSize;
 use super::valid::ValidDatabase;
 use crate::aws_context::{AWS002, AWS007, AwsContext, DatabaseInAws, EgressInAws, NetworkInAws, list, object};
@@ -79,10 +79,21 @@ pub(super) fn lower(valid: &ValidDatabase, cx: &mut AwsContext<'_>) {
         address: output("Address"),
         administrator: output("Administrator"),
         through: String::new(),
-        content: content::content(valid, &content::roles(valid, cx.name, cx.whole)),
+        content: content::content(valid, &roles(valid, &network, cx)),
     };
     cx.export_database(database, place);
     access::add(valid, &network, cx);
+}
+
+/// Its roles. Whoever logs in comes from the network: a service from its hosts, a person through a host that leads there.
+fn roles(valid: &ValidDatabase, network: &NetworkInAws, cx: &AwsContext<'_>) -> Vec<Role> {
+    let mut roles = content::roles(valid, cx.name, cx.whole);
+    if let Kind::Text(block) = &network.block.kind {
+        for role in roles.iter_mut().filter(|role| role.declaration.sources.is_empty()) {
+            role.declaration.sources = vec![block.clone()];
+        }
+    }
+    roles
 }
 
 /// Whether the network has room for it; reports each reason why not.
@@ -134,7 +145,7 @@ fn passwords(cx: &mut AwsContext<'_>) {
         }
         let part = id.as_str().trim_start_matches(cx.name.as_str()).trim_start_matches('/');
         let about = format!("{part} of {}", cx.name);
-        cx.secret(part, &node.origin, about, id, spec);
+        cx.password(part, &node.origin, about, id, spec);
     }
 }
 

@@ -17,7 +17,7 @@ use model::cfn::types::LogGroup;
 use model::cfn::{Layer, Ref, Release};
 use model::process_graph::{FileSpec, Node, NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::TemplateValue;
-use model::{Atom, ComponentName, NodeId, Text};
+use model::{Atom, Text};
 
 const LAYER: Layer = Layer::Service;
 /// AWS's limit for a secret.
@@ -42,7 +42,7 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
         if let NodeSpec::Secret(spec) = &node.spec {
             let part = id.as_str().trim_start_matches(name.as_str());
             let about = format!("{} of {}", part.trim_start_matches('/'), name);
-            cx.secret(part, &node.origin, about, id, spec);
+            cx.password(part, &node.origin, about, id, spec);
         }
     }
     let sealed = sealed_files(valid, &nodes, program, &layout, cx);
@@ -52,14 +52,6 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
     let targets = target_group::add(program, &network, &layout, cx);
 
     let about = format!("{name} of {} ({})", cx.processes.deployment, cx.environment);
-    let logins: Vec<(ComponentName, u32)> = valid
-        .uses
-        .iter()
-        .map(|used| {
-            let part = NodeId::new(format!("{}/roles/{name}", used.said.component));
-            (used.said.component.clone(), cx.whole.rotations.of(&part).generation)
-        })
-        .collect();
     let host = Host {
         about: &about,
         program,
@@ -68,7 +60,6 @@ pub(super) fn lower(valid: &ValidService, cx: &mut AwsContext<'_>) {
         logs: &logs,
         group: &cx.next_id("Hosts", cx.at),
         layout: &layout,
-        logins: &logins,
     };
     let files = host_files(&nodes, &host);
     let machine = Machine::of(machine::instance_type(program.memory_limit), machine::DISK_GIBIBYTES);
@@ -219,8 +210,8 @@ fn sealed_files(
         let context = file.context.iter().map(|(name, value)| (name.clone(), layout.settle_value(value))).collect();
         let about = format!("The file {} of {}", file.name, cx.name);
         let part = format!("file-{}", file.name);
-        let place = cx.sealed_file(&part, &node.origin, about, FileSpec { context, ..file.clone() });
-        sealed.push(Sealed { place, path: layout.file(id), mode: file.mode });
+        let file = FileSpec { context, ..file.clone() };
+        sealed.push(Sealed::add(&part, &node.origin, about, &layout.file(id), file, cx));
     }
     let secret: Vec<(&String, &Text)> =
         program.environment.iter().filter(|(_, text)| layout::is_sealed(text)).collect();
@@ -232,8 +223,8 @@ fn sealed_files(
         let name = "environment".to_owned();
         let file = FileSpec { name: name.clone(), template_name: name, template, context, mode: 0o600 };
         let about = format!("Environment variables of {}", cx.name);
-        let place = cx.sealed_file("Environment", &valid.at.key("environment"), about, file);
-        sealed.push(Sealed { place, path: layout::SEALED_ENVIRONMENT.to_owned(), mode: 0o600 });
+        let at = valid.at.key("environment");
+        sealed.push(Sealed::add("Environment", &at, about, layout::SEALED_ENVIRONMENT, file, cx));
     }
     sealed
 }
@@ -247,12 +238,10 @@ struct Host<'a> {
     logs: &'a Ref<LogGroup>,
     group: &'a str,
     layout: &'a Layout<'a>,
-    /// The generation of each login at a database.
-    logins: &'a [(ComponentName, u32)],
 }
 
 fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFile> {
-    let Host { about, program, sealed, release, logs, group, layout, logins } = host;
+    let Host { about, program, sealed, release, logs, group, layout } = host;
     let unit = format!("landfall-{}.service", layout.component);
     let mut settings = format!(
         "REGION=${{AWS::Region}}\nDOMAIN=${{AWS::URLSuffix}}\nSTACK=${{AWS::StackId}}\nGROUP={group}\nLOGS=${{{}}}\nUNIT={unit}\n\
@@ -260,10 +249,6 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
         logs.logical_id().unwrap_or_default(),
         program.readiness.timeout_seconds
     );
-    for (component, generation) in *logins {
-        // Another login is another text, so the hosts that use it are made anew.
-        settings.push_str(&format!("# Login at {component}: {generation}\n"));
-    }
     let mut set_up = include_str!("../aws_host/host/set-up.sh").to_owned();
     let mut files = Vec::new();
     let file = |path: &str, content: Content| HostFile { path: path.to_owned(), mode: 0o644, content };
@@ -311,15 +296,11 @@ fn host_files(nodes: &[(&model::NodeId, &Node)], host: &Host<'_>) -> Vec<HostFil
             set_up.push_str(include_str!("../aws_host/host/wait-http.sh"));
         }
     }
-    let secrets: String = sealed
-        .iter()
-        .map(|one| format!("{} {:04o} ${{{}}}\n", one.path, one.mode, one.place.logical_id().unwrap_or_default()))
-        .collect();
     let has_environment = sealed.iter().any(|one| one.path == layout::SEALED_ENVIRONMENT);
     let service = unit::service(about, program, has_environment, layout);
     let mut all = vec![
         file("/etc/landfall/host.env", Content::Filled(settings)),
-        file("/etc/landfall/secrets", Content::Filled(secrets)),
+        access::secrets(sealed),
         file(&cloud_config::unit_path(&unit), Content::Kept(service)),
         file(&cloud_config::unit_path(units::SECRETS), Content::Kept(units::secrets(&format!("Secrets of {about}")))),
         file(

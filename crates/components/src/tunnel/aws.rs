@@ -175,8 +175,7 @@ fn sealed(
         mode: 0o600,
     };
     let about = format!("The file {name} of {}", cx.name);
-    let place = cx.sealed_file(&format!("file-{name}"), &valid.at, about, file);
-    Sealed { place, path: path.to_owned(), mode: 0o600 }
+    Sealed::add(&format!("file-{name}"), &valid.at, about, path, file, cx)
 }
 
 /// The way to the other server: to its address when it is said, to its port everywhere when only its name is known.

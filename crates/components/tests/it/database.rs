@@ -61,12 +61,12 @@ fn while_a_password_is_replaced_two_logins_are_valid() {
     let before = shop.graph();
     assert_eq!(logins(&before, "app"), [own("app", "db/roles/app")]);
     let key = NodeId::new("db/roles/app");
-    shop.rotations.set(key.clone(), Rotation { generation: 2, previous: Some(1) });
+    shop.rotations.set(key.clone(), Rotation { generation: 2, previous: Some(1), ends: false });
     let between = shop.graph();
     assert_eq!(logins(&between, "app"), [own("app_b", "db/roles/app.b"), own("app", "db/roles/app")]);
-    shop.rotations.set(key.clone(), Rotation { generation: 2, previous: None });
+    shop.rotations.set(key.clone(), Rotation { generation: 2, previous: None, ends: false });
     assert_eq!(logins(&shop.graph(), "app"), [own("app_b", "db/roles/app.b")]);
-    shop.rotations.set(key, Rotation { generation: 3, previous: Some(2) });
+    shop.rotations.set(key, Rotation { generation: 3, previous: Some(2), ends: false });
     assert_eq!(logins(&shop.graph(), "app"), [own("app", "db/roles/app"), own("app_b", "db/roles/app.b")]);
     insta::assert_snapshot!(url(&between), @"postgresql+psycopg://app_b:<secret db/roles/app.b>@<host of db/server>:<port db/sql>/shop?sslmode=verify-full&sslrootcert=<authority of db/server>");
 }

@@ -1,6 +1,6 @@
 //! From the changes of a change set to what is planned, with component, line and meaning.
 
-use super::meaning::meaning;
+use super::meaning::{Fate, meaning};
 use super::{PlannedChange, ResourceAction};
 use crate::account::{Change, ChangeAction, Replacement};
 use crate::{Deployment, TypeFacts};
@@ -64,8 +64,8 @@ impl Known<'_> {
             ResourceAction::Delete => "DeletionPolicy",
             _ => "UpdateReplacePolicy",
         };
-        let is_kept = there.or(wanted).is_some_and(|resource| is_kept(resource, policy));
-        let mut meaning = meaning(kind, action, is_kept, self.types);
+        let fate = there.or(wanted).map_or(Fate::Unsaid, |resource| fate(resource, policy));
+        let mut meaning = meaning(kind, action, fate, self.types);
         if action != ResourceAction::Delete {
             meaning.unknown.extend(wanted.and_then(|resource| self.looked_up(resource)));
         }
@@ -121,10 +121,15 @@ impl Known<'_> {
 
 /// Whether a resource stays in the account when it goes from its stack.
 pub(crate) fn is_kept(resource: &Resource, policy: &str) -> bool {
-    matches!(
-        resource.attributes.get(policy).map(|value| &value.kind),
-        Some(Kind::Text(text)) if text.starts_with("Retain") || text == "Snapshot"
-    )
+    fate(resource, policy) == Fate::Kept
+}
+
+fn fate(resource: &Resource, policy: &str) -> Fate {
+    match resource.attributes.get(policy).map(|value| &value.kind) {
+        Some(Kind::Text(text)) if text.starts_with("Retain") || text == "Snapshot" => Fate::Kept,
+        Some(Kind::Text(text)) if text == "Delete" => Fate::Worthless,
+        _ => Fate::Unsaid,
+    }
 }
 
 /// The component that a resource of a deployed template names in its tags, or in its manifest path.

@@ -10,7 +10,7 @@ impl<A: Account> Session<'_, A> {
     pub(crate) fn forbidden(&self, changes: &[PlannedChange], allowed: &BTreeSet<ComponentName>) -> Vec<PlanRefusal> {
         let goes = |change: &&PlannedChange| {
             matches!(change.action, ResourceAction::Replace | ResourceAction::MayReplace | ResourceAction::Delete)
-                && self.types.is_stateful(&change.resource_type)
+                && change.meaning.data != Data::Safe
                 && !change.component.as_ref().is_some_and(|component| allowed.contains(component))
         };
         changes

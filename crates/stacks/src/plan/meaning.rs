@@ -95,21 +95,32 @@ const UNNOTICED: &[&str] = &[
     "AWS::SNS::TopicPolicy",
 ];
 
-/// What a change of a resource means. `is_kept`: the template leaves the old one in the account.
-pub(super) fn meaning(kind: &str, action: ResourceAction, is_kept: bool, types: &dyn TypeFacts) -> Meaning {
-    let is_stateful = types.is_stateful(kind);
+/// What the template says becomes of a resource that goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It stays in the account.
+    Kept,
+    /// It says nothing: what is in it is lost.
+    Unsaid,
+    /// It says that nothing is lost with it.
+    Worthless,
+}
+
+/// What a change of a resource means.
+pub(super) fn meaning(kind: &str, action: ResourceAction, fate: Fate, types: &dyn TypeFacts) -> Meaning {
+    let is_stateful = types.is_stateful(kind) && fate != Fate::Worthless;
     let goes = matches!(action, ResourceAction::Delete | ResourceAction::Replace | ResourceAction::MayReplace);
-    let data = match (is_stateful && goes, is_kept) {
+    let data = match (is_stateful && goes, fate) {
         (false, _) => Data::Safe,
-        (true, true) => Data::LeftBehind,
-        (true, false) => Data::Lost,
+        (true, Fate::Kept) => Data::LeftBehind,
+        (true, _) => Data::Lost,
     };
     let downtime = match action {
         ResourceAction::Create => Downtime::None,
         ResourceAction::Update if ROLLING.contains(&kind) => Downtime::Rolling,
         ResourceAction::Update if RESTARTING.contains(&kind) => Downtime::Possible,
         ResourceAction::Update => Downtime::None,
-        _ if UNNOTICED.contains(&kind) => Downtime::None,
+        _ if UNNOTICED.contains(&kind) || fate == Fate::Worthless => Downtime::None,
         ResourceAction::Replace | ResourceAction::MayReplace => Downtime::Possible,
         ResourceAction::Delete => Downtime::Ends,
     };

@@ -80,13 +80,13 @@ impl Hand {
 
     pub(crate) fn at(account: FakeAccount, deployment: Deployment) -> Self {
         Self {
+            contents: FakeContents::of(&account),
             account,
             deployment,
             interrupt: CancellationToken::new(),
             allow: Vec::new(),
             holder_is_dead: false,
             pacer: Arc::new(Pacer::new(1)),
-            contents: FakeContents::default(),
             machine: Machine { drawn: AtomicU64::new(1000 * HANDS.fetch_add(1, Ordering::Relaxed)) },
             time: Time(Instant::now()),
             notices: Mutex::default(),
@@ -155,7 +155,7 @@ impl Hand {
     }
 
     pub(crate) fn up_options(&self, host: &str) -> UpOptions<'_> {
-        UpOptions { lease: self.lease(host), timeout: None, check_secrets: false }
+        UpOptions { lease: self.lease(host), timeout: None, check_secrets: false, rotates_from: None }
     }
 
     pub(crate) fn lease(&self, host: &str) -> LeaseRequest<'_> {

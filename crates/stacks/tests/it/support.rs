@@ -108,7 +108,7 @@ impl Person {
             deployment,
             types: &Facts,
             sources: &Machine,
-            contents: &testkit::FakeContents::default(),
+            contents: &testkit::FakeContents::of(&self.account),
             clock: &clock,
             tell: &tell,
             keep: &keep,
@@ -130,8 +130,14 @@ impl Person {
             self.plans.lock().unwrap().push(plan.clone());
             let is_dead = |_: &Holder| self.others_are_dead;
             let lease = LeaseRequest { holder: self.holder("up"), wait: self.wait, is_dead: &is_dead };
-            let report =
-                session.up(&plan, &world, &caller, &UpOptions { lease, timeout: None, check_secrets: true }).await?;
+            let report = session
+                .up(
+                    &plan,
+                    &world,
+                    &caller,
+                    &UpOptions { lease, timeout: None, check_secrets: true, rotates_from: None },
+                )
+                .await?;
             match report.fault() {
                 Some(fault) => Err(fault.clone()),
                 None => Ok(report),

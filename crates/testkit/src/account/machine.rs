@@ -107,6 +107,8 @@ pub struct Machine {
     pub(super) db_ready: BTreeMap<u64, u64>,
     /// States of databases other than that they are there, by their identifiers.
     pub db_status: BTreeMap<String, String>,
+    /// Who may log in to each database, by its address.
+    pub logins: BTreeMap<String, BTreeSet<String>>,
     /// Classes of databases that cannot be had, with `standby ` before them when alone they can; authorities that sign nothing.
     pub sold_out: BTreeSet<String>,
 }
@@ -170,6 +172,7 @@ impl Machine {
             copies: Vec::new(),
             db_ready: BTreeMap::new(),
             db_status: BTreeMap::new(),
+            logins: BTreeMap::new(),
             sold_out: BTreeSet::new(),
         }
     }

@@ -1,9 +1,10 @@
 #!/bin/bash
-# Writes the files that hold secrets into memory, once after each start of the host.
+# Writes the files that hold secrets into memory, once after each start of the host. The last word of a line says what
+# the file is made of: another content is another host.
 . /usr/local/lib/landfall/aws.sh
 umask 077
 question=$(mktemp)
-while read -r path mode arn; do
+while read -r path mode arn _; do
   install -d -m 0711 "$(dirname "$path")"
   printf '{"SecretId": "%s"}' "$arn" >"$question"
   json secretsmanager secretsmanager.GetSecretValue "$question" | field SecretString >"$path.new"
