@@ -4,7 +4,7 @@ use crate::change::{Change, Form, Place, Step};
 use crate::check::{Passwords, password};
 use crate::error::{Error, Result};
 use crate::load;
-use crate::mysql::sessions_question;
+use crate::mysql::{made_by_question, sessions_question};
 use crate::quote;
 use crate::server::Server;
 use crate::verifier::{self, CachingSha2, Native, Scram};
@@ -126,6 +126,16 @@ impl Work<'_> {
                     self.run(&Place::Home, &fingerprint).await?;
                 }
                 Ok(())
+            }
+            Step::DropAccount { login, host } => {
+                let account = (login.clone(), host.clone());
+                let made = self.server.home().await?.value(made_by_question(&account)).await?;
+                let quoted = quote::account(login, host);
+                let sql = match made.as_deref() {
+                    None | Some("0") => format!("DROP USER IF EXISTS {quoted};"),
+                    Some(_) => format!("ALTER USER {quoted} ACCOUNT LOCK;"),
+                };
+                self.run(&Place::Home, &sql).await
             }
             Step::EndSessions { login } => {
                 self.commit().await?;

@@ -1,5 +1,6 @@
 //! What has to be done, as data that can be shown before it is done.
 
+use crate::quote;
 use model::NodeId;
 use model::database::{GrantLevel, InitialData};
 use serde::Serialize;
@@ -208,6 +209,8 @@ pub(crate) enum Step {
     Alone { place: Place, sql: String },
     /// A statement with the verifier of a password: `before` verifier `after`.
     Password { login: String, host: Option<String>, node: NodeId, form: Form, before: String, after: String },
+    /// Drops an account (MySQL). When views, triggers or routines run in its name it is locked instead: they would fail without it.
+    DropAccount { login: String, host: String },
     /// Ends the sessions of a login.
     EndSessions { login: String },
     /// Loads a file.
@@ -242,6 +245,13 @@ impl fmt::Display for Step {
         match self {
             Self::Sql { sql, .. } | Self::Alone { sql, .. } => f.write_str(sql),
             Self::Password { node, before, after, .. } => write!(f, "{before}<verifier of {node}>{after}"),
+            Self::DropAccount { login, host } => {
+                write!(
+                    f,
+                    "DROP USER {}; -- or ACCOUNT LOCK, when something runs in its name",
+                    quote::account(login, host)
+                )
+            }
             Self::EndSessions { login } => write!(f, "-- end the sessions of {login}"),
             Self::Load { database, data } => write!(f, "-- load {} into {database}", data.path),
         }

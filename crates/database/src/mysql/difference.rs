@@ -18,6 +18,9 @@ const LIMITS: Limits = Limits {
     own_logins: &["mysql.", "mariadb.", "root", "rdsadmin", "rdsrepladmin"],
 };
 
+/// How a statement about an account ends that lets it in.
+const UNLOCKED: &str = " ACCOUNT UNLOCK;";
+
 const LEDGER_TABLES: [&str; 3] = [
     "CREATE DATABASE IF NOT EXISTS landfall CHARACTER SET utf8mb4;",
     "CREATE TABLE IF NOT EXISTS landfall.login (login varchar(128) COLLATE utf8mb4_bin, host varchar(255) COLLATE utf8mb4_bin, \
@@ -90,6 +93,13 @@ impl Plan<'_> {
                 let steps = record.into_iter().chain([create]).collect();
                 self.push(What::CreateLogin { login: shown.clone(), role: role.to_owned() }, steps);
             }
+            // It was kept for what it had made.
+            Some(there) if there.is_locked && !self.state.recorded.contains_key(key) => {
+                let after = requirements.replace(';', UNLOCKED);
+                let open = password_step(format!("ALTER USER {quoted} "), after);
+                let steps = record.into_iter().chain([open]).collect();
+                self.push(What::CreateLogin { login: shown.clone(), role: role.to_owned() }, steps);
+            }
             Some(there) => {
                 let set = password_step(format!("ALTER USER {quoted} "), ";".to_owned());
                 let is_recorded = self.state.recorded.contains_key(key);
@@ -135,8 +145,11 @@ impl Plan<'_> {
         if there.limit != limit {
             said.push(if limit == 0 { "any number of connections".to_owned() } else { format!("{limit} connections") });
         }
+        if there.is_locked {
+            said.push("it may log in".to_owned());
+        }
         if !said.is_empty() {
-            let step = Step::home(format!("ALTER USER {quoted}{requirements}"));
+            let step = Step::home(format!("ALTER USER {quoted}{}", requirements.replace(';', UNLOCKED)));
             self.push(What::ChangeLogin { login: login.to_owned(), what: said.join(", ") }, vec![step]);
         }
     }
@@ -175,7 +188,7 @@ impl Plan<'_> {
             };
             let mut steps = Vec::new();
             if self.state.accounts.contains_key(key) {
-                steps.push(Step::home(format!("DROP USER IF EXISTS {};", account(&key.0, &key.1))));
+                steps.push(Step::DropAccount { login: key.0.clone(), host: key.1.clone() });
             }
             // Sessions outlive their account. The name may still be wanted from elsewhere: those connect again.
             steps.push(Step::EndSessions { login: key.0.clone() });

@@ -9,7 +9,7 @@ mod state;
 mod strange;
 
 pub(crate) use difference::difference;
-pub(crate) use observe::{observe, sessions_question};
+pub(crate) use observe::{made_by_question, observe, sessions_question};
 pub(crate) use state::State;
 
 use crate::quote;

@@ -21,11 +21,13 @@ SELECT User, Host, Db, Routine_name, Routine_type, Proc_priv FROM mysql.procs_pr
 
 const MARIADB_USERS: &str =
     "SELECT User, Host, plugin, HEX(IF(authentication_string = '', Password, authentication_string)), ssl_type, max_user_connections,
- is_role = 'Y' FROM mysql.user;
+ is_role = 'Y',
+ IFNULL((SELECT JSON_VALUE(Priv, '$.account_locked') FROM mysql.global_priv one WHERE one.User = user.User AND one.Host = user.Host), 0) = 1
+ FROM mysql.user;
 SELECT User, Host, Role, '' FROM mysql.roles_mapping WHERE Admin_option = 'N';";
 const MYSQL_USERS: &str =
     "SELECT User, Host, plugin, HEX(authentication_string), ssl_type, max_user_connections, account_locked = 'Y' AND authentication_string = ''
- AND plugin LIKE 'caching%' FROM mysql.user;
+ AND plugin LIKE 'caching%', account_locked = 'Y' FROM mysql.user;
 SELECT TO_USER, TO_HOST, FROM_USER, FROM_HOST FROM mysql.role_edges;";
 
 const LEDGER_ROWS: &str = "SELECT login, host, role, grants FROM landfall.login;
@@ -133,6 +135,7 @@ async fn users(home: &mut Connection, state: &mut State, mut grants: Grants) -> 
             needs_tls: !field(&row, 4).is_empty(),
             limit: field(&row, 5).parse().unwrap_or(0),
             is_role: field(&row, 6) == "1",
+            is_locked: field(&row, 7) == "1",
             global: grants.global.remove(&grantee).unwrap_or_default(),
             grants: grants.databases.remove(&grantee).unwrap_or_default(),
             objects: grants.objects.remove(&grantee).unwrap_or_default(),
@@ -169,4 +172,12 @@ async fn users(home: &mut Connection, state: &mut State, mut grants: Grants) -> 
 /// The sessions of a login, to be ended.
 pub(crate) fn sessions_question(login: &str) -> String {
     format!("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = {};", text(login))
+}
+
+/// How much runs in the name of an account: views, triggers, routines and events fail when it is gone.
+pub(crate) fn made_by_question((login, host): &Account) -> String {
+    let definer = text(&format!("{login}@{host}"));
+    let all = ["VIEWS", "TRIGGERS", "ROUTINES", "EVENTS"]
+        .map(|kind| format!("(SELECT COUNT(*) FROM information_schema.{kind} WHERE DEFINER = {definer})"));
+    format!("SELECT {};", all.join(" + "))
 }

@@ -47,6 +47,8 @@ pub(super) struct Login {
     pub(super) stored: Vec<u8>,
     pub(super) needs_tls: bool,
     pub(super) limit: i64,
+    /// It exists, and nobody may log in by it.
+    pub(super) is_locked: bool,
     /// A role, not a login.
     pub(super) is_role: bool,
     /// Rights over the whole server.

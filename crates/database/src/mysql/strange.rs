@@ -22,6 +22,8 @@ impl State {
             }
             match self.recorded.get(account) {
                 Some(_) => self.strange_login(account, &mut strange),
+                // Nobody comes in by it: what it made runs in its name.
+                None if login.is_locked => {}
                 None => self.unmanaged(account, content, &mut strange),
             }
         }
@@ -43,9 +45,9 @@ impl State {
         let to = shown(&account.0, &account.1);
         let by_hand = strays(granted, login).into_iter();
         strange.extend(by_hand.map(|(what, _)| Strange::GrantByHand { to: to.clone(), what }));
-        if !login.needs_tls {
-            strange.push(Strange::LoginChanged { login: to, what: "it needs no TLS".to_owned() });
-        }
+        let changed = |what: &str| Strange::LoginChanged { login: to.clone(), what: what.to_owned() };
+        strange.extend((!login.needs_tls).then(|| changed("it needs no TLS")));
+        strange.extend(login.is_locked.then(|| changed("it is locked")));
     }
 
     fn unmanaged(&self, account: &Account, content: &DatabaseContent, strange: &mut Vec<Strange>) {
