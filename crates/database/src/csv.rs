@@ -37,6 +37,12 @@ pub(crate) fn read(text: &str) -> Result<Table, Malformed> {
     let header =
         records.next().ok_or_else(|| wrong(1, "the file is empty; its first line must name the columns".to_owned()))?;
     let columns: Vec<String> = header.fields.into_iter().map(Option::unwrap_or_default).collect();
+    if let [only] = columns.as_slice()
+        && let Some(other) = only.chars().find(|character| [';', '\t'].contains(character))
+    {
+        let mark = if other == '\t' { "a tab".to_owned() } else { format!("`{other}`") };
+        return Err(wrong(1, format!("fields are separated by commas, not by {mark}")));
+    }
     for (index, column) in columns.iter().enumerate() {
         if column.is_empty() {
             return Err(wrong(1, format!("column {} has no name", index + 1)));
@@ -47,7 +53,9 @@ pub(crate) fn read(text: &str) -> Result<Table, Malformed> {
     }
     let records: Vec<Record> = records.collect();
     if let Some(odd) = records.iter().find(|record| record.fields.len() != columns.len()) {
-        let what = format!("{} fields, and the first line names {} columns", odd.fields.len(), columns.len());
+        let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        let [has, names] = [counted(odd.fields.len(), "field"), counted(columns.len(), "column")];
+        let what = format!("{has}, and the first line names {names}");
         return Err(wrong(odd.line, what));
     }
     Ok(Table { columns, records })
@@ -104,7 +112,11 @@ fn field(
         match characters.next() {
             None => return Ok(((is_quoted || !text.is_empty()).then_some(text), true)),
             Some(',') => return Ok(((is_quoted || !text.is_empty()).then_some(text), false)),
-            Some('\r') if characters.peek() == Some(&'\n') => {}
+            Some('\r') if characters.peek().is_none_or(|next| *next == '\n') => {}
+            Some('\r') => {
+                let what = "a line ends with a carriage return alone; save the file with line feeds".to_owned();
+                return Err(Malformed { line: *line, what });
+            }
             Some('\n') => {
                 *line += 1;
                 return Ok(((is_quoted || !text.is_empty()).then_some(text), true));
@@ -141,6 +153,9 @@ mod tests {
             ("a,a\n", 1),
             ("a,\n", 1),
             ("a,b\n1\n", 2),
+            ("a;b\n1;2\n", 1),
+            ("a\tb\n1\t2\n", 1),
+            ("a,b\r1,2\r", 1),
             ("a\nx\"y\n", 2),
             ("a\n\"x\"y\n", 2),
             ("a\n1\n\"x\ny", 3),

@@ -221,7 +221,9 @@ impl Error {
             ),
             Self::LoginRefused { .. } | Self::Denied { .. } => (FaultKind::Permission, None),
             Self::Refused { help, .. } => (FaultKind::NeedsPerson, Some(help.clone())),
-            Self::Load { .. } => (FaultKind::NeedsPerson, Some("mend the file and apply again".to_owned())),
+            Self::Load { .. } => {
+                (FaultKind::NeedsPerson, Some("mend the file and type `landfall up` again".to_owned()))
+            }
             Self::Server { .. } | Self::File { .. } | Self::Tool { .. } => (FaultKind::Permanent, None),
         };
         let fault = Fault::new(kind, operation, &self);

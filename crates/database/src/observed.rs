@@ -139,7 +139,7 @@ impl fmt::Display for Strange {
             Self::UnmanagedDatabase { database } => write!(f, "database {database} is not in the manifest"),
             Self::DataChanged { database, path, loaded } => write!(
                 f,
-                "{path} has changed since it was loaded into {database} ({loaded}); data is loaded once, it is not loaded again"
+                "{path} has changed since it was loaded into {database} ({loaded}), and is not loaded again: put what is new into a file of its own"
             ),
             Self::DataHalfApplied { database, path, statements } => {
                 write!(f, "the first {statements} statements of {path} were applied to {database}, then one failed")

@@ -74,7 +74,7 @@ pub struct DatabaseDeclaration {
     pub data: Vec<InitialData>,
 }
 
-/// A file that is loaded into a database, once per digest.
+/// A file that is loaded into a database once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitialData {
     /// The file, relative to the manifest's folder.

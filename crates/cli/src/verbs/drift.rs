@@ -51,14 +51,14 @@ fn text(differences: &[Difference], checked: usize, name: &str) -> String {
     let (mended, stays): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(|one| one.mended);
     let verdict = match (mended.len(), stays.len()) {
         (0, 0) => paint(GOOD, "all are as `up` left them"),
-        (0, stays) => {
-            paint(BAD, format!("{stays} things are there that nobody declared; they stay until a person removes them"))
-        }
+        (0, 1) => paint(BAD, "1 difference, which stays until a person mends it"),
+        (0, stays) => paint(BAD, format!("{stays} differences, which stay until a person mends them")),
+        (1, 0) => paint(BAD, "1 difference; `landfall up` mends it"),
         (mended, 0) => paint(BAD, format!("{mended} differences; `landfall up` mends them")),
-        (mended, stays) => paint(
-            BAD,
-            format!("{mended} differences that `landfall up` mends, {stays} things that nobody declared and that stay"),
-        ),
+        (mended, stays) => {
+            let all = mended + stays;
+            paint(BAD, format!("{all} differences; `landfall up` mends {mended}, {stays} stay until a person mends them"))
+        }
     };
     text.push_str(&format!("Checked {checked} parts of {name}: {verdict}.\n"));
     text

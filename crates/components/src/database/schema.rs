@@ -107,7 +107,8 @@ pub(crate) enum DatabasesSaid {
 pub(crate) struct DatabaseSaid {
     /// Extensions of PostgreSQL that it has, as `pg_trgm`.
     pub extensions: Vec<String>,
-    /// Files that are loaded into it, in this order, each once: a changed file is loaded as a new one.
+    /// Files that are loaded into it, in this order, each once. A file that changes afterwards is not loaded again, which `up`
+    /// says: what is new belongs into another file.
     pub data: Vec<DataSaid>,
 }
 

@@ -5,13 +5,17 @@ use super::{File, NOTHING, scratch, words_of};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::quote;
-use crate::script::{Statement, split, words};
+use crate::script::{Statement, names, split, words};
 use crate::server::Server;
 use model::database::{Engine, InitialData};
 
 const ENGINE: Engine = Engine::Mysql;
 /// Rows in one INSERT.
 const BATCH: usize = 500;
+/// What MySQL says of a column or table that is not there: the first line of a CSV file is about these.
+const ABOUT_COLUMNS: [&str; 2] = ["1054", "1146"];
+/// Databases that no data file changes.
+const SERVERS_OWN: [&str; 5] = ["mysql", "sys", "information_schema", "performance_schema", "landfall"];
 
 /// What a statement does, as far as it matters for loading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,15 @@ pub(super) async fn sql(server: &mut Server, database: &str, data: &InitialData,
         let cause = "people, rights and other databases are the manifest's, not a data file's";
         return Err(file.failed(statement.start, cause, NOTHING));
     }
+    // As in a dump of all databases; reading them does no harm.
+    let changes_own = |(statement, _): &&(Statement<'_>, Deed)| {
+        let first = words(statement.text, 1);
+        first.first().is_none_or(|word| word != "SELECT") && SERVERS_OWN.iter().any(|own| names(statement.text, own))
+    };
+    if let Some((statement, _)) = statements.iter().find(changes_own) {
+        let cause = "the server's own databases are not a data file's";
+        return Err(file.failed(statement.start, cause, NOTHING));
+    }
     let used = |(statement, deed): &&(Statement<'_>, Deed)| {
         *deed == Deed::Database && words(statement.text, 1).first().is_some_and(|word| word == "USE")
     };
@@ -103,7 +116,7 @@ async fn rows_only(
             continue;
         }
         if let Err(error) = connection.run(statement.text).await {
-            let applied = undo(&mut connection, database).await;
+            let applied = undo(&mut connection, database, None).await;
             return Err(file.failed(statement.start, words_of(&error), applied));
         }
     }
@@ -143,8 +156,10 @@ pub(super) async fn csv(
                 }
             }
         }
-        let applied = undo(&mut connection, database).await;
-        let line = read.records.get(guilty.0).map_or(1, |record| record.line);
+        let applied = undo(&mut connection, database, Some(table)).await;
+        let is_about_columns = ABOUT_COLUMNS.iter().any(|code| guilty.1.has_code(code));
+        let record = read.records.get(guilty.0).filter(|_| !is_about_columns);
+        let line = record.map_or(1, |record| record.line);
         return Err(Error::Load { place: format!("{}:{line}:1", file.path), cause: words_of(&guilty.1), applied });
     }
     connection.run(format!("{} COMMIT;", done(database, data))).await?;
@@ -152,11 +167,13 @@ pub(super) async fn csv(
     Ok(())
 }
 
-/// Rolls back, and says what could not be: tables whose engine has no transactions keep what they got.
-async fn undo(connection: &mut Connection, database: &str) -> String {
+/// Rolls back, and says what could not be: tables whose engine has no transactions keep what they got. Rows went into `table`
+/// alone, when it is said.
+async fn undo(connection: &mut Connection, database: &str, table: Option<&str>) -> String {
     let rolled_back = connection.run("ROLLBACK;").await;
+    let only = table.map_or(String::new(), |table| format!(" AND TABLE_NAME = {}", quote::text(ENGINE, table)));
     let question = format!(
-        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB';",
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB'{only};",
         quote::text(ENGINE, database)
     );
     let others = connection.rows(question).await.unwrap_or_default();

@@ -155,13 +155,33 @@ impl Work<'_> {
             if first.first().is_some_and(|word| word == "LOCK" || word == "UNLOCK") {
                 continue;
             }
-            let Err(error) = connection.run(runnable(statement, *deed)).await else { continue };
+            let Err(error) = connection.run(runnable(statement, *deed)).await else {
+                self.let_callers_answer(connection).await?;
+                continue;
+            };
             if is_resumed && IS_THERE.iter().any(|code| error.has_code(code)) {
                 continue;
             }
             let applied =
                 "its tables and rows were applied, this view, trigger or routine and what follows it were not";
             return Err(self.file.failed(statement.start, words_of(&error), applied));
+        }
+        Ok(())
+    }
+
+    /// Routines run with the rights of who calls them, as in PostgreSQL. Otherwise they would run with the administrator's, and one
+    /// that puts a statement together from what it is given would let its callers do everything.
+    async fn let_callers_answer(&self, connection: &mut Connection) -> Result<()> {
+        let question = format!(
+            "SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES
+             WHERE ROUTINE_SCHEMA = {} AND SECURITY_TYPE = 'DEFINER' AND DEFINER = CURRENT_USER();",
+            text(self.database)
+        );
+        for row in connection.rows(question).await? {
+            let mut columns = row.into_iter().flatten();
+            let (Some(kind), Some(routine)) = (columns.next(), columns.next()) else { continue };
+            let routine = format!("{}.{}", name(self.database), name(&routine));
+            connection.run(format!("ALTER {kind} {routine} SQL SECURITY INVOKER;")).await?;
         }
         Ok(())
     }
@@ -210,11 +230,14 @@ impl Work<'_> {
                 let said = match applied.checked_sub(1).and_then(|last| self.statements.get(last)) {
                     None => NOTHING.to_owned(),
                     Some((last, _)) => format!(
-                        "the {applied} statements before it, up to line {}, were applied; mend the file from here on and apply again: it goes on here",
+                        "the {applied} statements before it, up to line {}, were applied; mend the file from here on: it goes on here",
                         LineColumn::of(self.file.text, last.start + last.text.len()).line
                     ),
                 };
                 return Err(self.file.failed(statement.start, words_of(&error), said));
+            }
+            if *deed == Deed::Object {
+                self.let_callers_answer(&mut connection).await?;
             }
             applied += 1;
             let values = quote::list(

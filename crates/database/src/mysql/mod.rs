@@ -27,7 +27,8 @@ fn text(value: &str) -> String {
 fn privileges(level: GrantLevel) -> &'static [&'static str] {
     match level {
         GrantLevel::ReadOnly => &["SELECT"],
-        GrantLevel::ReadWrite => &["SELECT", "INSERT", "UPDATE", "DELETE"],
+        // Routines of data files run with the rights of who calls them (see `load`).
+        GrantLevel::ReadWrite => &["SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE"],
         GrantLevel::Owner => &[
             "SELECT",
             "INSERT",

@@ -4,7 +4,7 @@ mod mysql;
 mod postgres;
 mod words;
 
-pub(crate) use words::{without_definer, words};
+pub(crate) use words::{names, without_definer, words};
 
 use model::database::Engine;
 use std::fmt;

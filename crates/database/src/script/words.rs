@@ -41,6 +41,35 @@ pub(crate) fn words(text: &str, most: usize) -> Vec<String> {
     words
 }
 
+/// Whether a statement of MySQL names something inside of a database: `mysql.user`, `` `mysql` . `user` ``.
+pub(crate) fn names(text: &str, database: &str) -> bool {
+    let mut cursor = Cursor::new(text);
+    while let Some(byte) = cursor.peek() {
+        let start = cursor.at;
+        if cursor.sees("-- ") || byte == b'#' {
+            cursor.skip_line();
+        } else if cursor.sees("/*") && !is_code(&cursor) {
+            cursor.skip_past("*/");
+        } else if matches!(byte, b'\'' | b'"' | b'`') {
+            if cursor.skip_quoted(byte, byte != b'`').is_err() {
+                return false;
+            }
+        } else {
+            cursor.at += cursor.word().len().max(1);
+            while !text.is_char_boundary(cursor.at) {
+                cursor.at += 1;
+            }
+        }
+        let word = text[start..cursor.at].trim_matches('`');
+        // What stands behind a dot is inside of something else.
+        let is_inside = text[..start].trim_end().ends_with('.');
+        if word.eq_ignore_ascii_case(database) && !is_inside && text[cursor.at..].trim_start().starts_with('.') {
+            return true;
+        }
+    }
+    false
+}
+
 /// A statement without `DEFINER = user@host`: what is loaded belongs to whom it is loaded by, and an administrator without SUPER
 /// may not name another.
 pub(crate) fn without_definer(text: &str) -> String {
@@ -110,6 +139,20 @@ mod tests {
             words("/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50001 VIEW `v` AS", 4),
             ["CREATE", "ALGORITHM", "UNDEFINED", "VIEW"]
         );
+    }
+
+    #[test]
+    fn what_is_inside_of_a_database_is_seen() {
+        for named in
+            ["INSERT INTO mysql.db VALUES (1)", "DROP TABLE `MySQL` . `user`", "/*!40000 DELETE FROM mysql.user */"]
+        {
+            assert!(names(named, "mysql"), "{named}");
+        }
+        for other in
+            ["INSERT INTO t VALUES ('mysql.db')", "SELECT t.mysql.x", "CREATE TABLE mysql (x int) -- mysql.", "é.mysql"]
+        {
+            assert!(!names(other, "mysql"), "{other}");
+        }
     }
 
     #[test]

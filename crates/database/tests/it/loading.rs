@@ -1,9 +1,9 @@
 //! Data files: once, whole or not at all, and told where they fail.
 
 use crate::servers::{ALL, Kind, SPEAK_MYSQL, turn};
-use crate::world::{ask, content, converge, data, look, role};
+use crate::world::{ask, content, converge, data, denied, look, role};
 use database::{Error, Server};
-use model::database::GrantLevel::{Owner, ReadOnly};
+use model::database::GrantLevel::{Owner, ReadOnly, ReadWrite};
 
 #[tokio::test]
 async fn files_are_loaded_in_order_and_once() {
@@ -73,7 +73,7 @@ async fn a_file_that_fails_in_the_middle_leaves_nothing() {
         assert_eq!(server.sql(Some("teams"), "SELECT * FROM a").await.len(), 1);
         data(&mut wanted, folder.path(), "teams", "a.csv", "id,x\n1\n", Some("a"));
         let error = converge(&mut administrator, &wanted, folder.path()).await.unwrap_err();
-        assert!(error.to_string().starts_with("a.csv:2:1: 1 fields"), "{error}");
+        assert!(error.to_string().starts_with("a.csv:2:1: 1 field, and"), "{error}");
         wanted.databases.get_mut("teams").unwrap().data.pop();
         data(
             &mut wanted,
@@ -96,17 +96,23 @@ async fn views_triggers_and_routines_come_along() {
         let folder = tempfile::tempdir().unwrap();
         let mut wanted = content(&server, &["teams"]);
         role(&mut wanted, "bi", &[("teams", ReadOnly)]);
+        role(&mut wanted, "app", &[("teams", ReadWrite)]);
         let schema = "CREATE TABLE parent (id int PRIMARY KEY) ENGINE = InnoDB;\n\
             CREATE TABLE child (id int, parent int, loud varchar(9), FOREIGN KEY (parent) REFERENCES parent (id)) ENGINE = InnoDB;\n\
             CREATE DEFINER=`somebody`@`else` VIEW v AS SELECT id FROM child;\n\
             DELIMITER $$\nCREATE TRIGGER t BEFORE INSERT ON child FOR EACH ROW BEGIN SET NEW.loud = 'x;'; END$$\n\
-            CREATE PROCEDURE p() BEGIN SELECT 1; END$$\nDELIMITER ;\n\
+            CREATE PROCEDURE p() BEGIN SELECT 1; END$$\n\
+            CREATE PROCEDURE run(q text) BEGIN SET @q = q; PREPARE x FROM @q; EXECUTE x; END$$\nDELIMITER ;\n\
             INSERT INTO parent VALUES (1);\nINSERT INTO child (id, parent) VALUES (1, 1);\n";
         data(&mut wanted, folder.path(), "teams", "schema.sql", schema, None);
         let mut administrator = Server::new(server.administrator());
         converge(&mut administrator, &wanted, folder.path()).await.unwrap();
         assert_eq!(ask(&server, "bi", "teams", "SELECT * FROM v").await.unwrap(), 1);
         assert_eq!(server.sql(Some("teams"), "CALL p()").await.len(), 1);
+        // Who may change rows may call routines; none of them does more than its caller may.
+        ask(&server, "app", "teams", "CALL p()").await.unwrap();
+        denied(&server, "app", "teams", "CALL run('SELECT COUNT(*) FROM mysql.user')").await;
+        denied(&server, "bi", "teams", "CALL p()").await;
         server.sql(Some("teams"), "INSERT INTO child (id, parent) VALUES (2, 1)").await;
         let loud = server.sql(Some("teams"), "SELECT loud FROM child").await;
         assert_eq!(loud, vec![vec![Some("x;".to_owned())]; 2]);
@@ -132,9 +138,26 @@ async fn views_triggers_and_routines_come_along() {
         converge(&mut administrator, &wanted, folder.path()).await.unwrap();
         server.sql(Some("teams"), "SELECT more, fine FROM child").await;
 
-        data(&mut wanted, folder.path(), "teams", "people.sql", "GRANT ALL ON *.* TO bi@'%';", None);
+        for (text, why) in [
+            ("GRANT ALL ON *.* TO bi@'%';", "are the manifest's"),
+            (
+                "SELECT 1;\nINSERT INTO mysql.db (Host, Db, User) VALUES ('%', '%', 'bi');",
+                "people.sql:2:1: the server's own",
+            ),
+            ("DROP TABLE `landfall`.login;", "the server's own databases"),
+        ] {
+            data(&mut wanted, folder.path(), "teams", "people.sql", text, None);
+            let error = converge(&mut administrator, &wanted, folder.path()).await.unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+
+        // A table without transactions beside it has nothing to do with it, and the first line is named when it is wrong.
+        server.sql(Some("teams"), "CREATE TABLE loose (id int) ENGINE = MyISAM").await;
+        wanted.databases.get_mut("teams").unwrap().data.retain(|data| data.path != "people.sql");
+        data(&mut wanted, folder.path(), "teams", "rows.csv", "id,nothing\n7,7\n", Some("parent"));
         let error = converge(&mut administrator, &wanted, folder.path()).await.unwrap_err();
-        assert!(error.to_string().contains("are the manifest's"), "{error}");
+        let Error::Load { place, applied, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((place.as_str(), applied.as_str()), ("rows.csv:1:1", "nothing of it was applied"));
     }
 }
 

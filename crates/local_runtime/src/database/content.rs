@@ -25,7 +25,7 @@ pub(crate) async fn ensure(target: &LocalTarget, job: Job<'_>, spec: &DatabaseCo
     let mut server = Server::new(access);
     let made = make(target, &mut server, job, spec).await;
     server.close().await;
-    let changes = made?;
+    let (changes, stale) = made?;
     let content = &spec.content;
     let logins: usize = content.roles.values().map(|role| role.logins.len()).sum();
     let holds = format!("{}, {}", count(content.databases.len(), "database"), count(logins, "login"));
@@ -33,15 +33,17 @@ pub(crate) async fn ensure(target: &LocalTarget, job: Job<'_>, spec: &DatabaseCo
         0 => format!("{holds}, as declared"),
         changes => format!("{holds}, {}", count(changes, "change")),
     };
+    let summary = [summary].into_iter().chain(stale).collect::<Vec<_>>().join("; ");
     Ok(Outcome { summary, evidence: None })
 }
 
+/// How many changes were made, and what of the declaration was deliberately left undone.
 async fn make(
     target: &LocalTarget,
     server: &mut Server,
     job: Job<'_>,
     spec: &DatabaseContentSpec,
-) -> Result<usize, Fault> {
+) -> Result<(usize, Vec<String>), Fault> {
     let looking = format!("looking at what {} holds", spec.server);
     let observed = database::observe(server, &spec.content).await.map_err(|error| refused(error, &looking))?;
     let passwords = passwords(target, spec)?;
@@ -63,7 +65,9 @@ async fn make(
     };
     let applied = database::apply(server, &changes, given, &mut progress).await;
     applied.map_err(|error| error.into_fault(format!("changing what {} holds ({doing})", spec.server)))?;
-    Ok(total)
+    let strange = observed.strange(&spec.content);
+    let stale = strange.iter().filter(|it| matches!(it, Strange::DataChanged { .. })).map(ToString::to_string);
+    Ok((total, stale.collect()))
 }
 
 /// What is wrong with what a server holds; none when it is as it was declared.

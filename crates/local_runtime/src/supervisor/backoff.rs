@@ -6,7 +6,7 @@ const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// A program that has run so long counts as stable: its next pause is the first one again.
-const STABLE: Duration = Duration::from_secs(60);
+const STABLE: Duration = Duration::from_secs(10);
 
 /// The growing pause between the restarts of a program.
 #[derive(Debug, Default)]
