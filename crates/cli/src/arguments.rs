@@ -527,11 +527,11 @@ pub(crate) struct OutputsArguments {
     pub(crate) reveal: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LogsArguments {
     #[command(flatten)]
     pub(crate) deployment: DeploymentArguments,
-    /// Only this component's log (can be repeated)
+    /// Only this component's log (can be repeated); `logs NAME` does the same for the deployment that is here
     #[arg(long, value_name = "NAME")]
     pub(crate) component: Vec<String>,
     /// Go on printing as lines come

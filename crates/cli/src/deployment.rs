@@ -77,6 +77,21 @@ pub(crate) fn find_existing(arguments: &DeploymentArguments) -> Result<Existing,
     })
 }
 
+/// The manifest of a deployment on this machine, by the deployment's name.
+pub(crate) fn manifest_of(name: &str) -> Option<PathBuf> {
+    let name = DeploymentName::new(name).ok()?;
+    Surroundings::folders().ok()?.home(&name).manifest()
+}
+
+/// Whether a word can only be the name of a component: it is no deployment of this machine, and leads to no manifest.
+pub(crate) fn is_component(word: &str) -> bool {
+    let path = Path::new(word);
+    let is_manifest = path.is_file() || path.join(MANIFEST).is_file();
+    let is_deployment =
+        Surroundings::folders().is_ok_and(|folders| all(&folders).iter().any(|name| name.as_str() == word));
+    !is_manifest && !is_deployment && model::ComponentName::new(word).is_ok()
+}
+
 fn named(wanted: Option<&str>, folders: &UserFolders) -> Result<(DeploymentName, Option<PathBuf>), CommandError> {
     let known = all(folders);
     let known_list = || {

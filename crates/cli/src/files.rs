@@ -1,6 +1,6 @@
 //! The user's files, read as the pure crates ask for them.
 
-use components::context::Files;
+use components::context::{Files, NO_TEXT};
 use model::{Digest, DigestWriter};
 use std::fs::Metadata;
 use std::path::{Component, Path, PathBuf};
@@ -43,7 +43,7 @@ impl Files for FilesBeside {
             return Err(format!("has {} bytes; at most {LARGEST} are read", facts.len()));
         }
         let bytes = std::fs::read(&full).map_err(|error| describe(&error))?;
-        String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned())
+        String::from_utf8(bytes).map_err(|_| NO_TEXT.to_owned())
     }
 
     fn file_digest(&self, path: &str) -> Result<Digest, String> {

@@ -115,7 +115,12 @@ pub(crate) fn find(path: Option<&Path>) -> Result<PathBuf, CommandError> {
             Some(_) => format!("there is no manifest {shown}"),
             None => format!("there is no {MANIFEST} here"),
         };
-        let help = "name a manifest or its directory, or write one with `landfall init tabpy`";
+        let help = match path.and_then(Path::to_str).and_then(crate::deployment::manifest_of) {
+            Some(manifest) => {
+                format!("{shown} is a deployment; name its manifest, which this command reads: {}", readable(&manifest))
+            }
+            None => "name a manifest or its directory, or write one with `landfall init tabpy`".to_owned(),
+        };
         return Err(CommandError::usage(message, help));
     }
     std::path::absolute(&file)

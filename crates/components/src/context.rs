@@ -10,6 +10,9 @@ use model::text::Part;
 use model::{ComponentName, DeploymentName, Digest, ManifestPath, NodeId, PortId, Rotation, Rotations, Text};
 use std::collections::BTreeSet;
 
+/// What [`Files::text`] says of a file that is there and is no text.
+pub const NO_TEXT: &str = "is no UTF-8 text";
+
 /// The user's files beside the manifest. The command line reads them; pure crates only ask.
 pub trait Files: Sync {
     /// The text of a file, by its path relative to the manifest's folder.

@@ -11,7 +11,7 @@ mod bastion;
 mod command_line;
 pub mod component;
 pub mod context;
-mod database;
+pub mod database;
 pub mod database_use;
 mod edge;
 mod network;

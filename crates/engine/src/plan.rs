@@ -18,6 +18,7 @@ use model::run_state::{Made, RunState};
 use model::{Action, DeploymentName, DeploymentPlan, Digest, NodeId, PortId, ProcessGraph, Step, StepId};
 use std::collections::BTreeSet;
 
+mod content;
 mod order;
 
 /// What a plan is made from.
@@ -178,6 +179,12 @@ impl<'a> Draft<'a> {
     /// In words, why a node is no longer what was made.
     fn difference(&self, made: &Made, node: &Node) -> String {
         let mut reasons = Vec::new();
+        if let (NodeSpec::DatabaseContent(before), NodeSpec::DatabaseContent(wanted)) = (&made.node.spec, &node.spec) {
+            let words = content::difference(before, wanted);
+            if !words.is_empty() {
+                return words.join("; ");
+            }
+        }
         if made.node.spec != node.spec || made.node.component != node.component {
             reasons.push("its description changed".to_owned());
         }

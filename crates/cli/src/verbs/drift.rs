@@ -57,7 +57,10 @@ fn text(differences: &[Difference], checked: usize, name: &str) -> String {
         (mended, 0) => paint(BAD, format!("{mended} differences; `landfall up` mends them")),
         (mended, stays) => {
             let all = mended + stays;
-            paint(BAD, format!("{all} differences; `landfall up` mends {mended}, {stays} stay until a person mends them"))
+            paint(
+                BAD,
+                format!("{all} differences; `landfall up` mends {mended}, {stays} stay until a person mends them"),
+            )
         }
     };
     text.push_str(&format!("Checked {checked} parts of {name}: {verdict}.\n"));

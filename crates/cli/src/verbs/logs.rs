@@ -5,7 +5,7 @@ use crate::account::cloud::Cloud;
 use crate::arguments::LogsArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
-use crate::deployment::find_existing;
+use crate::deployment::{find_existing, is_component};
 use crate::surroundings::Surroundings;
 use crate::views::style::{HINT, paint};
 use local_runtime::{Follower, LogFile, last_lines};
@@ -19,6 +19,7 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     console: &Console,
 ) -> Result<(), CommandError> {
+    let arguments = &read_as_component(arguments);
     if let Some(cloud) = Cloud::find(&arguments.deployment, surroundings, console)? {
         return account::logs::run(&cloud, arguments, surroundings, console);
     }
@@ -44,6 +45,15 @@ pub(crate) fn run(
         std::thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+/// `logs app` is short for `logs --component app`.
+fn read_as_component(arguments: &LogsArguments) -> LogsArguments {
+    let mut arguments = arguments.clone();
+    if let Some(name) = arguments.deployment.deployment.take_if(|word| is_component(word)) {
+        arguments.component.push(name);
+    }
+    arguments
 }
 
 fn owner(log: &LogFile) -> String {

@@ -10,6 +10,7 @@ use crate::surroundings::Surroundings;
 use crate::verbs::backup::source;
 use crate::views::style::{BAD, GOOD, duration, paint};
 use local_runtime::{KeptBackup, Recovery};
+use model::database::Engine;
 use serde_json::json;
 
 pub(crate) fn run(
@@ -29,8 +30,8 @@ fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<()
     let backups = existing.target.backups().map_err(CommandError::Preflight)?;
     let backup = chosen(&backups, &arguments.backup)?;
     let database = database(backup, arguments.database.as_deref())?;
-    check_name(&arguments.into)?;
     let source = source(graph, Some(backup.component.as_str()))?;
+    check_name(&arguments.into, source.content.engine)?;
     let recovery = block_on(async {
         let _lease = lease(&existing.target, "restore", arguments.wait, console).await?;
         let tell = |words: &str| console.tell(&format!("  {words}"));
@@ -90,20 +91,19 @@ fn database<'a>(backup: &'a KeptBackup, wanted: Option<&str>) -> Result<&'a str,
     }
 }
 
-fn check_name(name: &str) -> Result<(), CommandError> {
-    let is_fine = name.len() <= 56
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_')
-        && !name.starts_with("landfall");
-    if is_fine {
-        return Ok(());
+/// The name must be one that a manifest can have: nobody could be let in to the database otherwise.
+fn check_name(name: &str, engine: Engine) -> Result<(), CommandError> {
+    match components::database::name_problem(name, engine) {
+        None if !name.starts_with("landfall") => Ok(()),
+        None => Err("names that begin with `landfall` are this program's own".to_owned()),
+        Some(why) => Err(why),
     }
-    Err(CommandError::usage(
-        format!("`{name}` cannot be a database's name"),
-        "use a-z, 0-9 and _, a letter first, at most 56 of them, as: --into teams_restored",
-    ))
+    .map_err(|why| {
+        CommandError::usage(
+            format!("`{name}` cannot be a database's name: {why}"),
+            "name it otherwise, as: --into teams_restored",
+        )
+    })
 }
 
 fn show(backup: &KeptBackup, database: &str, recovery: &Recovery, console: &Console) -> Result<(), CommandError> {

@@ -2,7 +2,7 @@
 
 use super::codes::{DBS005, DBS006};
 use super::schema::DataSaid;
-use crate::context::ValidationContext;
+use crate::context::{NO_TEXT, ValidationContext};
 use crate::path_rules;
 use crate::said::{nearest, report};
 use model::database::{DataForm, InitialData};
@@ -56,15 +56,16 @@ pub(super) fn validate(
             }
         };
         let text = cx.files.text(path);
+        if let Some((problem, help)) = unreadable(&text, &form) {
+            knows_all_tables = false;
+            report(findings, &DBS005, &place, format!("{path} {problem}"), help);
+            continue;
+        }
         match (&form, text) {
             (DataForm::Sql, Ok(text)) => data.tables.extend(tables_made_by(&text)),
             (DataForm::Sql, Err(_)) => knows_all_tables = false,
             (DataForm::Csv { table }, text) => {
                 let text = text.unwrap_or_default();
-                if text.lines().next().is_some_and(|line| line.trim().is_empty()) {
-                    let help = "write the names of the columns into the first line, separated by commas";
-                    report(findings, &DBS005, &place, format!("{path} does not begin with names of columns"), help);
-                }
                 let known = data.tables.iter_mut().find(|known| is_same(&known.name, table));
                 match known {
                     Some(known) => known.has_rows |= text.lines().nth(1).is_some(),
@@ -79,6 +80,31 @@ pub(super) fn validate(
         data.files.push(InitialData { path: path.clone(), digest, form });
     }
     data
+}
+
+/// What no server could load, with what to do. What is too large to be read here is left to the server.
+fn unreadable(text: &Result<String, String>, form: &DataForm) -> Option<(&'static str, &'static str)> {
+    let text = match text {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Err(why) if why == NO_TEXT => {
+            return Some((NO_TEXT, "save it as UTF-8; `file` and `iconv` tell and change what it is"));
+        }
+        Err(_) => return None,
+    };
+    if text.contains('\0') {
+        return Some(("has bytes that no text has", "a data file is text in UTF-8: SQL, rows, or a plain dump"));
+    }
+    if !matches!(form, DataForm::Csv { .. }) {
+        return None;
+    }
+    let first = text.lines().next().unwrap_or_default();
+    if first.trim().is_empty() {
+        let help = "write the names of the columns into the first line, separated by commas";
+        return Some(("does not begin with names of columns", help));
+    }
+    let is_separated_otherwise = !first.contains([',', '"']) && first.contains([';', '\t']);
+    is_separated_otherwise
+        .then_some(("has no commas between its columns", "write `,` between fields, as RFC 4180 says"))
 }
 
 /// What a file is, and where its path was said.

@@ -21,6 +21,7 @@ use model::{FindingCode, Findings};
 use schema::DatabaseSpec;
 use valid::ValidDatabase;
 
+pub use names::problem as name_problem;
 pub(crate) use schema::GrantsWord;
 
 pub(crate) struct Database;

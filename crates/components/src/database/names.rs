@@ -77,8 +77,9 @@ const WORDS: &[&str] = &[
     "with",
 ];
 
-/// Why a database cannot have this name.
-pub(super) fn problem(name: &str, engine: Engine) -> Option<String> {
+/// Why a database cannot have this name, in words.
+#[must_use]
+pub fn problem(name: &str, engine: Engine) -> Option<String> {
     // PostgreSQL has a group for each level of grants, whose name is longer by `_owner`.
     let longest = if engine.speaks_mysql() { 64 } else { 57 };
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

@@ -203,6 +203,7 @@ fn password_line(password: &str) -> Zeroizing<String> {
     Zeroizing::new(format!("*:*:*:*:{}\n", password.replace('\\', "\\\\").replace(':', "\\:")))
 }
 
+/// An option file of MySQL and MariaDB. In MariaDB's client `utf8` is only a part of Unicode.
 fn option_file(server: &Reached, user: &str, password: &str, authority: &str, dialect: Dialect) -> Zeroizing<String> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     // These clients compare the name that they dial, and none other: where the certificate has another one they check its chain alone.
@@ -213,7 +214,7 @@ fn option_file(server: &Reached, user: &str, password: &str, authority: &str, di
         (_, Some(_)) => "ssl-mode=VERIFY_CA",
     };
     Zeroizing::new(format!(
-        "[client]\nprotocol=tcp\nhost={HOST}\nport={}\nuser={}\npassword={}\nssl-ca={}\n{tls}\n",
+        "[client]\nprotocol=tcp\nhost={HOST}\nport={}\nuser={}\npassword={}\nssl-ca={}\n{tls}\ndefault-character-set=utf8mb4\n",
         server.port,
         quoted(user),
         quoted(password),
