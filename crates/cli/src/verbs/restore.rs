@@ -31,7 +31,7 @@ fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<()
     let backup = chosen(&backups, &arguments.backup)?;
     let database = database(backup, arguments.database.as_deref())?;
     let source = source(graph, Some(backup.component.as_str()))?;
-    check_name(&arguments.into, source.content.engine)?;
+    check_name(&arguments.into, source.spec.content.engine)?;
     let recovery = block_on(async {
         let _lease = lease(&existing.target, "restore", arguments.wait, console).await?;
         let tell = |words: &str| console.tell(&format!("  {words}"));

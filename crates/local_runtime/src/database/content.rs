@@ -3,7 +3,7 @@
 use crate::database::access::{access_to, refused, wait_for};
 use crate::ports;
 use crate::target::LocalTarget;
-use database::{Given, LetIn, Observed, Passwords, Progress, Server, untold};
+use database::{Given, LetIn, Observed, Passwords, Progress, Server, Strange, untold};
 use engine::ports::Job;
 use model::event::Outcome;
 use model::process_graph::DatabaseContentSpec;
