@@ -8,10 +8,12 @@ use model::PortId;
 use model::database::Engine;
 use model::private_access::DatabaseLogin;
 use model::probe::SqlExpectation;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a login may take, and the answer to the statement.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait before a login that has all its connections tries again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A question to a database.
 pub(crate) struct SqlQuestion<'a> {
@@ -91,13 +93,23 @@ enum Said {
 }
 
 async fn say(access: &Access, statement: &str) -> Said {
-    let mut connection = match Connection::open(access).await {
-        Ok(connection) => connection,
-        Err(error) => return Said::AtTheDoor(error),
+    let begun = Instant::now();
+    let mut connection = loop {
+        match Connection::open(access).await {
+            Ok(connection) => break connection,
+            Err(error) if is_full(&error) && begun.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            Err(error) => return Said::AtTheDoor(error),
+        }
     };
     let found = database::query(&mut connection, statement).await;
     connection.close().await;
     Said::Inside(found)
+}
+
+/// Whether the login has all the connections that it may have: other probes give theirs back.
+fn is_full(error: &Error) -> bool {
+    // PostgreSQL's too_many_connections; MySQL's of the server, of a user, and of what a user may have in all.
+    ["53300", "1040", "1203", "1226"].iter().any(|code| error.has_code(code))
 }
 
 fn judge(said: Said, expect: &SqlExpectation, expected: String) -> Answer {

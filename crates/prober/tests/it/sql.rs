@@ -107,11 +107,13 @@ impl DatabaseServer {
         let statements = match engine {
             Engine::Postgres => format!(
                 "CREATE TABLE teams (name text); INSERT INTO teams VALUES ('red'), ('blue');
-                 CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'; GRANT SELECT ON teams TO reader;"
+                 CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'; GRANT SELECT ON teams TO reader;
+                 CREATE ROLE narrow LOGIN CONNECTION LIMIT 1 PASSWORD '{PASSWORD}'; GRANT SELECT ON teams TO narrow;"
             ),
             Engine::Mysql | Engine::Mariadb => format!(
                 "CREATE DATABASE app; USE app; CREATE TABLE teams (name text); INSERT INTO teams VALUES ('red'), ('blue');
-                 CREATE USER reader@'%' IDENTIFIED BY '{PASSWORD}'; GRANT SELECT ON app.* TO reader@'%';"
+                 CREATE USER reader@'%' IDENTIFIED BY '{PASSWORD}'; GRANT SELECT ON app.* TO reader@'%';
+                 CREATE USER narrow@'%' IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS 1; GRANT SELECT ON app.* TO narrow@'%';"
             ),
         };
         let until = Instant::now() + Duration::from_secs(60);
@@ -145,13 +147,24 @@ fn skipped<T>(engine: Engine) -> Option<T> {
 }
 
 fn question(engine: Engine, password: &str, tls: bool, statement: &str, expect: SqlExpectation) -> Question {
+    question_of("reader", engine, password, tls, statement, expect)
+}
+
+fn question_of(
+    user: &str,
+    engine: Engine,
+    password: &str,
+    tls: bool,
+    statement: &str,
+    expect: SqlExpectation,
+) -> Question {
     Question::Sql {
         port: PortId::new("sql"),
         login: DatabaseLogin {
             engine,
             server_name: None,
             database: if engine == Engine::Postgres { "postgres".into() } else { "app".into() },
-            user: Text::literal("reader"),
+            user: Text::literal(user),
             password: Text::hole(Atom::Secret(NodeId::new(password), SecretPart::Value)),
         },
         tls,
@@ -188,6 +201,14 @@ async fn answers_are_told_apart(engine: Engine) {
     assert!(let_in.ends_with("seen the login was let in; help: look at it"), "{let_in}");
     let without_tls = ask("right", false, "SELECT 1", SqlExpectation::LoginRefused).await;
     assert!(without_tls.starts_with("passed: the server refuses the login of reader"), "{without_tls}");
+
+    // Whoever may have one connection only is asked one question after the other.
+    let narrow = async || {
+        let statement = if engine == Engine::Postgres { "SELECT pg_sleep(0.2)" } else { "SELECT SLEEP(0.2)" };
+        line(&deployment.ask(question_of("narrow", engine, "right", true, statement, rows(1))).await)
+    };
+    let (one, two, three) = tokio::join!(narrow(), narrow(), narrow());
+    assert_eq!([one, two, three], ["passed: 1 row"; 3]);
 
     // What the server echoes of a password is blotted out.
     let echo = format!("SELECT '{PASSWORD}' FROM no_such_table_{}", PASSWORD.replace('-', "_"));
