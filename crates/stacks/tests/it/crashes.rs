@@ -2,7 +2,7 @@
 //! nothing had happened: the same resources, none made twice, no secret another one, nothing that nobody owns.
 
 use crate::support::{End, Person, account, difference, end};
-use model::Secret;
+use model::{Rotations, Secret};
 use stacks::Deployment;
 use std::collections::BTreeMap;
 use testkit::FakeAccount;
@@ -14,6 +14,8 @@ use testkit::deployments;
 enum Verb {
     Up,
     Down,
+    /// A login of a database and another password are replaced.
+    Rotate,
 }
 
 /// A run that is disturbed in every way.
@@ -29,11 +31,17 @@ async fn run(person: &Person, case: &Case) -> Result<(), model::Fault> {
     match case.verb {
         Verb::Up => person.up(&case.wanted).await.map(drop),
         Verb::Down => person.down(&case.wanted).await.map(drop),
+        Verb::Rotate => person.rotate(&[("db/roles/app", true), ("app/users/ann/password", false)], with_user).await,
     }
 }
 
 fn person(account: FakeAccount) -> Person {
     Person { allow_replace: vec!["net", "tabpy", "web", "app"], ..Person::new(account) }
+}
+
+/// The password of a login, which goes with it.
+fn is_login(name: &str) -> bool {
+    name.contains("Roles")
 }
 
 type Values = BTreeMap<String, Vec<Secret>>;
@@ -65,7 +73,7 @@ async fn undisturbed(case: &Case) -> Undisturbed {
 /// The lease of a run that died stays until somebody changes something again; nobody is kept out by it.
 fn ended(account: &FakeAccount, case: &Case) -> End {
     let mut end = end(account);
-    if case.verb == Verb::Up {
+    if case.verb != Verb::Down {
         end.entries.retain(|name| !name.ends_with("/lease"));
     }
     end
@@ -81,7 +89,7 @@ async fn again(account: &FakeAccount, case: &Case, alone: &Undisturbed) -> Vec<S
     let after = account.with(|machine| machine.secret_values());
     for (name, before) in &before {
         // A stack that is taken down deletes what nobody keeps.
-        if case.verb == Verb::Up && !after.get(name).is_some_and(|after| after.starts_with(before)) {
+        if case.verb == Verb::Up && !is_login(name) && !after.get(name).is_some_and(|after| after.starts_with(before)) {
             wrong.push(format!("{name} was changed"));
         }
     }
@@ -172,6 +180,24 @@ fn changed_tabpy() -> Deployment {
     ])
 }
 
+/// A service on a database, with a login of its own.
+fn with_user(rotations: &Rotations) -> Deployment {
+    let environment = "environment: { DATABASE_URL: \"${self.uses.db.url}\"";
+    let user = format!("users: {{ names: [ann] }}\n    {environment}, ANN: \"${{self.users.ann.password}}\"");
+    deployments::records_rotated(&[(environment, &user)], rotations)
+}
+
+fn rotation() -> Case {
+    let wanted = with_user(&Rotations::default());
+    Case { name: "rotation", before: vec![wanted.clone()], verb: Verb::Rotate, wanted }
+}
+
+/// A role of people that may no longer do anything there: it goes after all stacks.
+fn departure() -> Case {
+    let fewer = deployments::records_with(&[("people: { admin: read-only }", "people: {}")]);
+    Case { name: "departure", before: vec![deployments::records()], verb: Verb::Up, wanted: fewer }
+}
+
 fn first_up() -> Case {
     Case { name: "first up of tabpy", before: vec![], verb: Verb::Up, wanted: deployments::tabpy() }
 }
@@ -209,4 +235,4 @@ macro_rules! cases {
     };
 }
 
-cases!(first_up, update, down, shop, down_of_shop);
+cases!(first_up, update, down, shop, down_of_shop, rotation, departure);

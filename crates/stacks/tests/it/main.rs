@@ -14,6 +14,7 @@ mod leases;
 mod meanwhile;
 mod refusals;
 mod roads;
+mod rotations;
 mod stuck;
 mod support;
 mod table;

@@ -3,7 +3,7 @@
 use engine::Holder;
 use engine::ports::Clock;
 use model::process_graph::SecretSource;
-use model::{Fault, FaultKind, NodeId, Secret};
+use model::{Fault, FaultKind, NodeId, Rotations, Secret};
 use stacks::down::{DownOptions, DownReport};
 use stacks::lease::LeaseRequest;
 use stacks::up::{UpOptions, UpReport};
@@ -121,6 +121,33 @@ impl Person {
 
     /// `landfall up`: an error also when a stack failed.
     pub(crate) async fn up(&self, deployment: &Deployment) -> Result<UpReport, Fault> {
+        self.step(deployment, None).await
+    }
+
+    /// `landfall secret rotate`, of all of these, each with whether two are valid at once; the new ones prove themselves.
+    pub(crate) async fn rotate(
+        &self,
+        secrets: &[(&str, bool)],
+        lower: impl Fn(&Rotations) -> Deployment,
+    ) -> Result<(), Fault> {
+        let before = self.work(&lower(&Rotations::default()), async |session| session.rotations().await).await?;
+        let mut rotations = before.clone();
+        for (secret, overlaps) in secrets {
+            rotations.begin(&NodeId::new(*secret), *overlaps);
+        }
+        let mut from = (rotations != before).then_some(before);
+        loop {
+            self.step(&lower(&rotations), from.as_ref()).await?;
+            if !rotations.has_two_valid() {
+                return Ok(());
+            }
+            rotations.settle();
+            from = Some(rotations.clone());
+            rotations.end_previous();
+        }
+    }
+
+    async fn step(&self, deployment: &Deployment, rotates_from: Option<&Rotations>) -> Result<UpReport, Fault> {
         self.work(deployment, async |session| {
             let caller = session.check_account().await?;
             let world = session.observe().await?;
@@ -131,12 +158,7 @@ impl Person {
             let is_dead = |_: &Holder| self.others_are_dead;
             let lease = LeaseRequest { holder: self.holder("up"), wait: self.wait, is_dead: &is_dead };
             let report = session
-                .up(
-                    &plan,
-                    &world,
-                    &caller,
-                    &UpOptions { lease, timeout: None, check_secrets: true, rotates_from: None },
-                )
+                .up(&plan, &world, &caller, &UpOptions { lease, timeout: None, check_secrets: true, rotates_from })
                 .await?;
             match report.fault() {
                 Some(fault) => Err(fault.clone()),
@@ -174,6 +196,8 @@ pub(crate) struct End {
     pub made: BTreeMap<(String, String), usize>,
     pub versions: BTreeMap<String, usize>,
     pub entries: Vec<String>,
+    pub logins: Vec<String>,
+    pub rotations: Option<String>,
 }
 
 /// What is there now.
@@ -191,6 +215,12 @@ pub(crate) fn end(account: &FakeAccount) -> End {
         made: machine.made.clone(),
         versions: machine.secret_values().into_iter().map(|(name, versions)| (name, versions.len())).collect(),
         entries: machine.entries.keys().cloned().collect(),
+        logins: machine.logins.values().flatten().cloned().collect(),
+        rotations: machine
+            .entries
+            .iter()
+            .find(|(name, _)| name.ends_with("/rotations"))
+            .map(|(_, entry)| entry.value.clone()),
     })
 }
 
@@ -202,6 +232,8 @@ pub(crate) fn difference(wanted: &End, found: &End) -> Option<String> {
         (wanted != found).then(|| format!("{what}: missing {missing:#?}, too much {extra:#?}"))
     };
     lists("orphans", &wanted.orphans, &found.orphans)
+        .or_else(|| lists("logins", &wanted.logins, &found.logins))
+        .or_else(|| (wanted.rotations != found.rotations).then(|| format!("rotations: {:?}", found.rotations)))
         .or_else(|| lists("register", &wanted.entries, &found.entries))
         .or_else(|| (wanted.statuses != found.statuses).then(|| format!("stacks: {:?}", found.statuses)))
         .or_else(|| {
