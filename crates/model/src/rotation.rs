@@ -90,9 +90,13 @@ impl Rotations {
         ended.collect()
     }
 
-    /// Everything was made as wanted: the rotations whose old secret was to end are over. Returns whether there were any.
+    /// Everything was made as wanted: when no old secret is valid any more, the rotations are over, all at once, as they may have been
+    /// begun by one command. Returns whether there were any.
     pub fn settle(&mut self) -> bool {
         let mut is_changed = false;
+        if self.has_two_valid() {
+            return false;
+        }
         for rotation in self.0.values_mut().filter(|rotation| rotation.ends) {
             (rotation.previous, rotation.ends) = (None, false);
             is_changed = true;
@@ -114,8 +118,8 @@ mod tests {
         assert_eq!(rotations.of(&user).valid().collect::<Vec<_>>(), [2]);
         // The same verb again goes on.
         assert!(!rotations.begin(&login, true) && !rotations.begin(&user, false) && rotations.has_two_valid());
-        // Another secret may be finished while two of this one are valid.
-        assert!(rotations.settle() && rotations.has_two_valid());
+        // None is over before all are: the same verb again begins none of them a second time.
+        assert!(!rotations.settle() && !rotations.begin(&user, false));
         assert_eq!(rotations.end_previous(), [(login.clone(), 2)]);
         assert!(!rotations.has_two_valid() && rotations.end_previous().is_empty());
         assert!(!rotations.begin(&login, true), "the old login may still be there");

@@ -118,7 +118,6 @@ impl Up<'_> {
             if let Some(verification) = done.verification.as_ref().filter(|_| !self.console.json) {
                 self.console.line(&verify::summary(verification))?;
             }
-            rotations.settle();
             let from = rotations.clone();
             rotation::end_previous(&mut rotations, self.console);
             self = Self { cloud: self.cloud.rotated(rotations)?, rotates_from: Some(from), reviewed: None, ..self };

@@ -133,7 +133,11 @@ impl Person {
         let before = self.work(&lower(&Rotations::default()), async |session| session.rotations().await).await?;
         let mut rotations = before.clone();
         for (secret, overlaps) in secrets {
-            rotations.begin(&NodeId::new(*secret), *overlaps);
+            let secret = NodeId::new(*secret);
+            // One that was over when its client died would begin another: whoever sees that types `up`.
+            if before.of(&secret).generation == 1 || before.of(&secret).previous.is_some() {
+                rotations.begin(&secret, *overlaps);
+            }
         }
         let mut from = (rotations != before).then_some(before);
         loop {
@@ -141,7 +145,6 @@ impl Person {
             if !rotations.has_two_valid() {
                 return Ok(());
             }
-            rotations.settle();
             from = Some(rotations.clone());
             rotations.end_previous();
         }
