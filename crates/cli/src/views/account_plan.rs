@@ -135,12 +135,16 @@ fn cost(outlook: &Outlook) -> String {
     let difference = cost.difference();
     let change =
         if difference == 0 { "as before".to_owned() } else { format!("{} than before", amount_of(difference)) };
-    format!(
+    let mut text = format!(
         "  costs {at_least}{} {} a month, {change} {}\n",
         Micros(cost.after),
         report.currency,
         paint(DIM, format!("({}, list prices of {}, without what is paid by use)", report.region, report.as_of)),
-    )
+    );
+    if !report.unknown.is_empty() {
+        text.push_str(&format!("    {}\n", paint(CAUTION, format!("price not known: {}", report.unknown.join("; ")))));
+    }
+    text
 }
 
 /// `+12.30`, `-0.40`.

@@ -6,14 +6,16 @@
 mod application;
 mod database;
 mod kept;
+mod machine;
 mod tunnel;
 mod ways_in;
 mod world;
 
 use crate::aws::{host_files, pages, tabpy, user_data};
+use machine::Machine;
 use std::collections::BTreeMap;
 use std::path::Path;
-use world::{Door, Machine, World};
+use world::{Door, World};
 
 const USER: &str = "analyst";
 /// Asks for what opens the role of the host.

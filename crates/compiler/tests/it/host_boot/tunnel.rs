@@ -2,9 +2,10 @@
 
 use super::database::Database;
 use super::kept::{Kept, SERVER};
+use super::machine::Machine;
 use super::ways_in::{key_pair, user_data_of, webapp};
-use super::world::{Door, Machine, World, output, skipped, wait};
-use std::collections::BTreeMap;
+use super::world::{Door, World, output, skipped, wait};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -70,12 +71,19 @@ fn wait_until_answered(world: &World, password: &str, after: &str) {
     wait(after, || asked(world, password).filter(|answer| answer == "Grey Heron"));
 }
 
-/// What the host itself finds out now.
-fn probe(machine: &Machine) -> String {
-    let said = machine.run("systemctl start landfall-probe.service; journalctl --quiet --no-pager --output cat --unit landfall-probe.service --lines 40 | grep ' TunnelWorks' | tail -1");
+/// What the host itself finds out now, and tells in its log and as a metric.
+fn works(world: &World, machine: &Machine) -> bool {
+    machine.run("systemctl start landfall-probe.service");
+    let said = machine.run(
+        "journalctl --quiet --no-pager --output cat --unit landfall-probe.service | grep ' TunnelWorks' | tail -1",
+    );
     let answer = components::TunnelAnswer::read(&said).unwrap_or_else(|| panic!("no answer: {said}"));
     assert!(answer.at.ends_with('Z') && answer.at.len() == "2026-11-21T10:00:00Z".len(), "{said}");
-    format!("TunnelWorks: {}", u8::from(answer.works))
+    let journal = world.journal();
+    let told = journal.lines().rfind(|line| line.contains("PutMetricData")).unwrap();
+    assert!(told.contains("MetricData.member.1.MetricName=TunnelWorks&"), "{told}");
+    assert_eq!(told.contains("MetricData.member.1.Value=1&"), answer.works, "{told}");
+    answer.works
 }
 
 fn main_process(machine: &Machine) -> String {
@@ -114,16 +122,15 @@ fn a_tunnel_dials_again_whatever_ends_it() {
     assert_eq!(asked(&world, &password), None);
     vendor.register(kept.public("bi/key"));
     wait_until_answered(&world, &password, "an answer after the key was registered");
-    assert_eq!(probe(&machine), "TunnelWorks: 1");
-    // Its log group has it with the lines of the client, for whoever asks how the tunnel is.
+    assert!(works(&world, &machine));
     world.wait_for_request(&["PutLogEvents signed", "Z TunnelWorks: 1"]);
     let timer = machine.run("systemctl show --property TimersMonotonic landfall-probe.timer");
     assert!(timer.contains("OnUnitInactiveUSec=1min"), "{timer}");
 
     // One port, on the vendor's loopback address, leads to one place.
     let open = output(world.in_namespace("vendor", "ss").args(["-Hltn"]));
-    let open: Vec<&str> = open.lines().filter_map(|line| line.split_whitespace().nth(3)).collect();
-    assert_eq!(open, ["192.0.2.10:22", "127.0.0.1:15240"]);
+    let open: BTreeSet<&str> = open.lines().filter_map(|line| line.split_whitespace().nth(3)).collect();
+    assert_eq!(open, BTreeSet::from(["127.0.0.1:15240", "192.0.2.10:22"]));
     sealed(&machine, &kept, &kept.places(&deployment));
 
     // Whatever ends it, it dials again.
@@ -132,22 +139,25 @@ fn a_tunnel_dials_again_whatever_ends_it() {
     wait_until_answered(&world, &password, "an answer after the client was killed");
     assert_ne!(main_process(&machine), before);
     vendor.stop(&world);
-    wait("what the host says of an end that is away", || (probe(&machine) == "TunnelWorks: 0").then_some(()));
+    wait("what the host says of an end that is away", || (!works(&world, &machine)).then_some(()));
     // Now one that lets nobody ask from this side: the connection and the database must do.
     vendor.start(&mut world, "remote");
     wait_until_answered(&world, &password, "an answer after the vendor started again");
-    wait("what the host says of it", || (probe(&machine) == "TunnelWorks: 1").then_some(()));
+    wait("what the host says of it", || works(&world, &machine).then_some(()));
     // A live connection in front of a dead target is no tunnel.
     database.run("ALTER USER bi@'10.64.64.%' ACCOUNT LOCK");
-    assert_eq!(probe(&machine), "TunnelWorks: 0");
+    assert!(!works(&world, &machine));
+    world.wait_for_request(&["PutLogEvents signed", "no query comes through: ", "is locked"]);
     database.run("ALTER USER bi@'10.64.64.%' ACCOUNT UNLOCK");
     // It starts again while nobody gives it its secrets: it has them when somebody does.
     world.keep(&BTreeMap::new());
     machine.reboot();
     machine.run("until journalctl --quiet --unit landfall-secrets.service --boot | grep -q 'Scheduled restart job'; do sleep 0.5; done");
     assert_eq!(asked(&world, &password), None);
+    world.wait_for_request(&["PutLogEvents signed", "there is no such secret"]);
     world.keep(&kept.places(&deployment));
     wait_until_answered(&world, &password, "an answer after the host started again");
+    query_of_postgres(&mut world, &machine);
     // Another server with its name is not spoken to.
     vendor.stop(&world);
     std::fs::remove_file(folder.join("vendor")).unwrap();
@@ -158,6 +168,20 @@ fn a_tunnel_dials_again_whatever_ends_it() {
     assert_eq!(world.journal().matches("SignalResource").count(), 1, "set up once");
     assert!(!world.journal().contains("NOT SIGNED"), "{}", world.journal());
     assert!(user_data_of(&deployment, "BiTemplate").contains(SERVER));
+}
+
+/// The same question to the other family of servers, as its host would ask it.
+fn query_of_postgres(world: &mut World, machine: &Machine) {
+    let Some(database) = Database::postgres(world) else { return };
+    database.run("CREATE ROLE bi LOGIN PASSWORD 'right' CONNECTION LIMIT 2");
+    let ask = |password: &str| {
+        let login = format!(
+            r#"{{"protocol": "postgres", "host": "{SERVER}", "port": 5432, "database": "postgres", "user": "bi", "password": "{password}"}}"#
+        );
+        machine.run(&format!("python3 /usr/local/lib/landfall/query.py 2>&1 <<<'{login}' && echo fine; true"))
+    };
+    assert_eq!(ask("right"), "fine");
+    assert!(ask("wrong").contains("password authentication failed"), "{}", ask("wrong"));
 }
 
 /// The key and the login are in memory alone, for one user, who has no right.

@@ -7,7 +7,12 @@ question=$(mktemp)
 while read -r path mode arn _; do
   install -d -m 0711 "$(dirname "$path")"
   printf '{"SecretId": "%s"}' "$arn" >"$question"
-  json secretsmanager secretsmanager.GetSecretValue "$question" | field SecretString >"$path.new"
+  # An answer that is no secret says why.
+  answer=$(json secretsmanager secretsmanager.GetSecretValue "$question") || {
+    echo "$arn: $answer" >&2
+    exit 1
+  }
+  printf '%s' "$answer" | field SecretString >"$path.new"
   chown landfall:landfall "$path.new"
   chmod "$mode" "$path.new"
   mv "$path.new" "$path"

@@ -7,14 +7,16 @@ query() {
 }
 
 works=0
-if query 127.0.0.1 "$BACK"; then
+if said=$(query 127.0.0.1 "$BACK" 2>&1); then
   works=1
 elif systemctl is-active --quiet "$UNIT" &&
   journalctl --quiet --no-pager --unit "$UNIT" "_SYSTEMD_INVOCATION_ID=$(systemctl show --value --property InvocationID "$UNIT")" |
   grep -q 'administratively prohibited'; then
   # The other server lets nobody ask from this side: that the connection is there and the database answers must do.
-  if query; then works=1; fi
+  if said=$(query 2>&1); then works=1; fi
 fi
+# Where nothing listens the client has no connection, and says itself why.
+if test "$works" = 0 && [[ "$said" != *ConnectionRefused* ]]; then echo "no query comes through: ${said##*$'\n'}"; fi
 # Goes to the log group with the lines of the client: whoever asks how the tunnel is reads the last one.
 echo "$(date --utc +%FT%TZ) $METRIC: $works"
 call monitoring/ -d Action=PutMetricData -d Version=2010-08-01 -d "Namespace=$NAMESPACE" \

@@ -124,6 +124,7 @@ fn probe(about: &str) -> String {
     format!(
         "[Unit]\nDescription=Whether a query comes through: {}\nAfter={secrets}\nRequires={secrets}\n\n\
          [Service]\nType=oneshot\nExecStart=/usr/local/lib/landfall/probe\nTimeoutStartSec=120\n\
+         SyslogLevel=notice\nLogLevelMax=notice\n\
          ProtectSystem=strict\nProtectHome=yes\nPrivateTmp=yes\nPrivateDevices=yes\nNoNewPrivileges=yes\nUMask=0077\n",
         sentence(about),
         secrets = unit::SECRETS,
