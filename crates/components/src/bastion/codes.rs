@@ -3,7 +3,7 @@
 use model::FindingCode;
 
 pub(super) const ALL: &[&FindingCode] =
-    &[&BAS001, &BAS002, &BAS003, &BAS004, &BAS005, &BAS006, &BAS007, &BAS008, &BAS009];
+    &[&BAS001, &BAS002, &BAS003, &BAS004, &BAS005, &BAS006, &BAS007, &BAS008, &BAS009, &BAS010];
 
 code!(
     BAS001,
@@ -61,4 +61,11 @@ code!(
     "a bastion in an account that says nothing about who may connect",
     "On this machine a bastion listens for this machine alone. In an account it listens for others, so the manifest says for \
      whom: `allow: { sources: [...] }`."
+);
+code!(
+    BAS010,
+    Warning,
+    "a key of a security token for a bastion of this machine",
+    "The SSH server of an account takes keys that begin with `sk-`; the one that stands for it on this machine does not check \
+     what a token signs, and refuses them. Everything else of the person is made."
 );

@@ -1,6 +1,6 @@
 //! From what was said of a bastion to what makes sense.
 
-use super::codes::{BAS001, BAS002, BAS003, BAS004, BAS005, BAS006, BAS007, BAS008, BAS009};
+use super::codes::{BAS001, BAS002, BAS003, BAS004, BAS005, BAS006, BAS007, BAS008, BAS009, BAS010};
 use super::schema::BastionSpec;
 use crate::allow_list::{self, AllowCodes};
 use crate::context::ValidationContext;
@@ -97,7 +97,17 @@ fn people(
     for (name, person) in cx.people {
         let Some((_, place)) = roles.iter().find(|(role, _)| person.roles.contains(role)) else { continue };
         match &person.ssh_key {
-            Some(key) => meant.push((name.to_string(), ssh_key::without_comment(key))),
+            Some(key) => {
+                if cx.is_local && key.trim_start().starts_with("sk-") {
+                    let at = ManifestPath::root().key("people").key(name).key("ssh-key");
+                    let summary = format!("`{}` does not take {name}'s key on this machine", cx.name);
+                    let help =
+                        "for this machine, a key in a file: `ssh-keygen -t ed25519`; in an account the token's will do";
+                    let finding = Finding::new(&BAS010, Place::Value(at), summary).help(help);
+                    findings.push(finding.related(Place::Value(place.clone()), "it is for this role"));
+                }
+                meant.push((name.to_string(), ssh_key::without_comment(key)));
+            }
             None => {
                 let who = ManifestPath::root().key("people").key(name);
                 let summary = format!("{name} is to use `{}`, but has no key", cx.name);
