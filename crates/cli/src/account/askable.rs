@@ -2,7 +2,6 @@
 
 use crate::account::cloud::Cloud;
 use model::cfn::{DatabasePlace, Kind};
-use model::private_access::DatabaseLogin;
 use model::probe::{Endpoint, HttpRequest, Probe, Question, RequestBody};
 use model::process_graph::NodeSpec;
 use model::text::SecretPart;
@@ -40,6 +39,17 @@ pub(crate) fn secrets_of<'t>(texts: impl IntoIterator<Item = &'t Text>) -> BTree
         .collect()
 }
 
+/// The key pairs whose public halves texts need.
+pub(crate) fn key_pairs_of<'t>(texts: impl IntoIterator<Item = &'t Text>) -> BTreeSet<NodeId> {
+    let atoms = texts.into_iter().flat_map(Text::atoms);
+    atoms
+        .filter_map(|atom| match atom {
+            Atom::Secret(node, SecretPart::Public) => Some(node.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
 /// The texts of a probe whose holes must be filled to ask it.
 pub(crate) fn texts_of(probe: &Probe) -> Vec<&Text> {
     fn of_request(request: &HttpRequest) -> Vec<&Text> {
@@ -60,7 +70,8 @@ pub(crate) fn not_checkable(probe: &Probe, cloud: &Cloud) -> Option<String> {
         Question::File { .. } => "it looks at a file of the hosts",
         Question::Restart { .. } if is_database => "RDS alone restarts its servers",
         Question::Restart { .. } => "it kills a program on the hosts",
-        Question::Sql { port, login, .. } => return not_let_in(port, login, cloud),
+        Question::Sql { port, .. } if database_ports(cloud).any(|(known, _)| known == port) => return None,
+        Question::Sql { .. } => "it asks at the far end of the tunnel, which is somebody else's",
         Question::Tunnel { .. } => return None,
         Question::Ssh { .. } => "it asks an SSH server with a key that is kept on this machine alone",
         Question::Tcp { .. } if is_database => {
@@ -86,18 +97,6 @@ fn not_reachable(to: &Endpoint, probe: &Probe, cloud: &Cloud) -> Option<String> 
         }
         Endpoint::Edge { .. } => None,
     }
-}
-
-/// Why a database would not let a login in that comes through a session.
-fn not_let_in(port: &PortId, login: &DatabaseLogin, cloud: &Cloud) -> Option<String> {
-    let Some((_, place)) = database_ports(cloud).find(|(known, _)| *known == port) else {
-        return Some("it asks at the far end of the tunnel, which is somebody else's".to_owned());
-    };
-    let user = login.user.as_literal()?;
-    let role = place.content.roles.values().find(|role| role.logins.contains_key(&user))?;
-    let is_bound = place.content.engine.speaks_mysql() && !role.sources.is_empty();
-    let from = role.sources.join(", ");
-    is_bound.then(|| format!("{user} is let in from {from} alone, and a session comes from another host"))
 }
 
 /// Whether the edge that a probe asks can be reached from its network only.

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod askable;
 pub(crate) mod backup;
+pub(crate) mod bastions;
 pub(crate) mod cloud;
 pub(crate) mod codes;
 pub(crate) mod connect;

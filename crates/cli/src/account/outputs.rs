@@ -1,6 +1,7 @@
 //! `landfall outputs` in an account: addresses, and secrets by reference.
 
-use crate::account::askable::secrets_of;
+use crate::account::askable::{key_pairs_of, secrets_of};
+use crate::account::bastions;
 use crate::account::cloud::Cloud;
 use crate::account::running::CloudRunning;
 use crate::account::session::{Connected, Visit};
@@ -13,7 +14,8 @@ use crate::views;
 use engine::ports::Running as _;
 use local_runtime::{FilledOutput, OutputValue};
 use model::process_graph::Output;
-use stacks::Session;
+use stacks::{Session, World};
+use std::collections::BTreeSet;
 
 pub(crate) fn run(
     cloud: &Cloud,
@@ -32,7 +34,8 @@ pub(crate) fn run(
     let outputs = visit.run(async |session, _| {
         let world = session.observe().await.map_err(CommandError::Preflight)?;
         require_deployed(&world, cloud)?;
-        filled(session, cloud, &wanted, arguments.reveal).await
+        let depth = if arguments.reveal { Depth::Secrets } else { Depth::PublicKeys };
+        filled(session, cloud, &world, &wanted, depth).await
     })?;
     if let (Some(only), [output], false) = (only, outputs.as_slice(), console.json) {
         return match &output.value {
@@ -54,24 +57,42 @@ pub(crate) fn run(
     console.text(&views::outputs::text(&cloud.command("outputs"), &outputs))
 }
 
+/// What is read of secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Nothing.
+    Addresses,
+    /// Key pairs, for their public halves.
+    PublicKeys,
+    /// Everything.
+    Secrets,
+}
+
 /// The outputs with their values; secrets only where they are to be shown.
 pub(crate) async fn filled(
     session: &Session<'_, Connected<'_>>,
     cloud: &Cloud,
+    world: &World,
     wanted: &impl Fn(&Output) -> bool,
-    reveal: bool,
+    depth: Depth,
 ) -> Result<Vec<FilledOutput>, CommandError> {
-    let outputs: Vec<&Output> = cloud.graph.outputs.iter().filter(|output| wanted(output)).collect();
-    let needed = match reveal {
-        true => secrets_of(outputs.iter().map(|output| &output.value)),
-        false => std::collections::BTreeSet::new(),
-    };
+    let bastions = bastions::outputs(cloud, world);
+    let is_of_bastion = |output: &&Output| bastions.iter().any(|known| known.component == output.component);
+    let others = cloud.graph.outputs.iter().filter(|output| !is_of_bastion(output));
+    let outputs: Vec<&Output> = bastions.iter().chain(others).filter(|output| wanted(output)).collect();
+    let mut needed = BTreeSet::new();
+    if depth != Depth::Addresses {
+        needed.extend(key_pairs_of(outputs.iter().map(|output| &output.value)));
+    }
+    if depth == Depth::Secrets {
+        needed.extend(secrets_of(outputs.iter().map(|output| &output.value)));
+    }
     let running = CloudRunning::look(session.account, &cloud.deployment, &cloud.graph, &needed, None).await;
     let running = running.map_err(CommandError::Fault)?;
     let mut filled = Vec::new();
     for output in outputs {
         let value = match output.value.has_secret() {
-            true if !reveal => OutputValue::Withheld(Vec::new()),
+            true if depth != Depth::Secrets => OutputValue::Withheld(Vec::new()),
             true => OutputValue::Secret(running.fill(&output.value).map_err(CommandError::Fault)?),
             // What only the hosts know (a path, a port behind the balancer) is of no use here.
             false => match running.fill(&output.value) {

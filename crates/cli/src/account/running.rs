@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use engine::ports::{DatabaseEnd, FileFacts, Running, TunnelFacts};
 use futures_util::future::try_join_all;
-use model::process_graph::NodeSpec;
+use model::process_graph::{Node, NodeSpec, SecretRecipe, SecretSpec};
 use model::text::{Part, SecretPart};
 use model::{Atom, Fault, FaultKind, NodeId, PortId, ProcessGraph, Secret, Text};
 use stacks::account::{CallError, StackResource};
@@ -47,6 +47,8 @@ pub(crate) struct CloudRunning {
     ports: BTreeMap<PortId, u16>,
     /// Of each secret its value, or why there is none.
     secrets: BTreeMap<NodeId, Result<Secret, Fault>>,
+    /// What generated secrets are.
+    recipes: BTreeMap<NodeId, SecretRecipe>,
     /// The databases to which a way is open.
     databases: BTreeMap<PortId, DatabaseEnd>,
     /// How the tunnels are.
@@ -73,10 +75,15 @@ impl CloudRunning {
                 }
             }
         }
+        let recipe = |(id, node): (&NodeId, &Node)| match &node.spec {
+            NodeSpec::Secret(SecretSpec::Generated { recipe, .. }) => Some((id.clone(), recipe.clone())),
+            _ => None,
+        };
+        let recipes = graph.nodes.iter().filter_map(recipe).collect();
         let secrets = read_secrets(account, deployment, needed).await?;
         let host = connect_to.map(|to| to.host.clone());
         let (databases, tunnels) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { ports, secrets, databases, tunnels, host, authorities: public_authorities() })
+        Ok(Self { ports, secrets, recipes, databases, tunnels, host, authorities: public_authorities() })
     }
 
     /// The same with ways to databases.
@@ -92,9 +99,18 @@ impl CloudRunning {
     fn hole(&self, atom: &Atom) -> Result<Secret, Fault> {
         match atom {
             Atom::Port(port) => self.port(port).map(|number| Secret::new(number.to_string())),
-            Atom::Secret(node, SecretPart::Value) => {
+            Atom::Secret(node, part) => {
                 let known = self.secrets.get(node).cloned();
-                known.unwrap_or_else(|| Err(elsewhere(format!("reading the secret {node}"))))
+                let value = known.unwrap_or_else(|| Err(elsewhere(reading(node))))?;
+                match (part, self.recipes.get(node)) {
+                    (SecretPart::Value, _) => Ok(value),
+                    (SecretPart::Public, Some(recipe)) => {
+                        let half = template::public_half(recipe, &value)
+                            .map_err(|error| Fault::new(FaultKind::NeedsPerson, reading(node), error))?;
+                        half.map(Secret::new).ok_or_else(|| elsewhere(reading(node)))
+                    }
+                    (SecretPart::Public, None) => Err(elsewhere(reading(node))),
+                }
             }
             other => Err(elsewhere(format!("filling in {other}"))),
         }

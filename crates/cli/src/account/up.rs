@@ -2,7 +2,7 @@
 
 use crate::account::cloud::{Cloud, Opened};
 use crate::account::codes;
-use crate::account::outputs::filled;
+use crate::account::outputs::{Depth, filled};
 use crate::account::plan::{Outlook, make, options, place, refused};
 use crate::account::plan_file::Reviewed;
 use crate::account::session::{Connected, Visit};
@@ -144,14 +144,14 @@ impl Up<'_> {
             }
             let has_changed = !plan.is_empty() || !report.secrets.is_empty() || !report.databases.is_empty();
             let must_prove = has_changed || cloud.deployment.rotations.has_two_valid();
+            let world = if has_changed { session.observe().await.map_err(CommandError::Fault)? } else { world };
             let verification = match must_prove && !arguments.no_verify {
-                true => {
-                    let world = session.observe().await.map_err(CommandError::Fault)?;
-                    Some(verify::ask(session, &visit, &world, &[], arguments.connect_to.as_ref()).await?)
-                }
+                true => Some(verify::ask(session, &visit, &world, &[], arguments.connect_to.as_ref()).await?),
                 false => None,
             };
-            let outputs = filled(session, cloud, &|_| true, false).await?;
+            // A run that changes nothing reads no secret.
+            let depth = if has_changed { Depth::PublicKeys } else { Depth::Addresses };
+            let outputs = filled(session, cloud, &world, &|_| true, depth).await?;
             Ok(Done { has_changed, report, verification, outputs })
         })
     }

@@ -134,6 +134,23 @@ fn a_tunnel_of_an_account_is_as_its_host_says() {
     let state = |status: &Value| status["tunnels"][0]["state"].as_str().unwrap().to_owned();
     let now = || jiff::Timestamp::now().strftime("%FT%TZ").to_string();
 
+    // What is handed over to the vendor, and what people need to come in; no private half of any key.
+    let outputs = machine.run(&["outputs", "-e", "production", "--json"]).expect_code(0);
+    let all = document(&outputs)["outputs"].clone();
+    let value = |name: &str| {
+        let found = all.as_array().unwrap().iter().find(|one| one["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {all:#}"))["value"].as_str().unwrap().to_owned()
+    };
+    let key = value("bi.public-key");
+    assert!(key.starts_with("ssh-ed25519 AAAA") && value("bi.authorized-keys").ends_with(&key), "{key}");
+    assert!(rds.first.stdout.contains(&key), "{:?}", rds.first);
+    let (address, known) = (value("jump.address"), value("jump.known-hosts"));
+    let host = address.strip_suffix(":22").unwrap();
+    assert!(known.starts_with(&format!("{host} ssh-ed25519 ")), "{known}");
+    let command = format!("ssh -N -p 22 -L 127.0.0.1:15432:{}:5432 alice@{host}", rds.address);
+    assert_eq!(value("jump.command.db"), command);
+    assert!(!outputs.stdout.contains("PRIVATE KEY") && !outputs.stdout.contains("127.0.0.1:5432"), "{outputs:?}");
+
     assert_eq!(state(&status()), "down");
     says("records@tunnel.vendor.example: Permission denied (publickey).");
     assert_eq!(state(&status()), "waiting");

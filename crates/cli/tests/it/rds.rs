@@ -8,17 +8,21 @@ use crate::support::{LANDFALL, files, holds, kill, skip};
 use model::database::Engine;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::fs;
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use testkit::gateway::{Behaviour, Gateway};
 use testkit::{FakeAccount, Output, TestEnvironment};
 
 /// The superuser of the server: in an account, nobody's but AWS's.
 const SUPERUSER: &str = "rdsadmin";
+/// A host of the deployment's network.
+const A_HOST: &str = "10.64.64.7";
 /// What RDS grants the administrators of MySQL and MariaDB.
 const OF_MASTER: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, SHOW DATABASES, \
                          CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, \
@@ -33,6 +37,8 @@ pub(crate) struct Server {
     parameters: CertificateParams,
     words: Vec<String>,
     child: Option<Child>,
+    /// From where connections come, as the server sees it.
+    pub(crate) from: Arc<Mutex<&'static str>>,
 }
 
 /// PostgreSQL refuses the superuser of a machine.
@@ -62,7 +68,16 @@ impl Server {
         let authority = KeyPair::generate().unwrap();
         fs::write(folder.path().join("authorities.pem"), parameters.self_signed(&authority).unwrap().pem()).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { engine, folder, port, authority, parameters, words: Vec::new(), child: None };
+        let mut server = Self {
+            engine,
+            folder,
+            port,
+            authority,
+            parameters,
+            words: Vec::new(),
+            child: None,
+            from: Arc::new(Mutex::new(A_HOST)),
+        };
         server.certify("localhost");
         server.words = if engine.speaks_mysql() { server.install_mariadb()? } else { server.install_postgres()? };
         server.run();
@@ -120,6 +135,8 @@ impl Server {
             format!("--ssl-cert={}", at("server.pem")),
             format!("--ssl-key={}", at("server.key")),
             "--require-secure-transport=ON".to_owned(),
+            // Whoever comes is where the relay says: a host of the network.
+            "--proxy-protocol-networks=127.0.0.1".to_owned(),
             "--innodb-flush-log-at-trx-commit=0".to_owned(),
         ];
         words.extend(nix::unistd::Uid::effective().is_root().then(|| "--user=root".to_owned()));
@@ -215,6 +232,39 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The port behind which it is. MariaDB and MySQL look at the address from which somebody comes; the sessions of this test come from
+    /// this machine, so a relay tells them where a host of the network would be.
+    fn relay(&self) -> u16 {
+        if !self.engine.speaks_mysql() {
+            return self.port;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = listener.local_addr().unwrap().port();
+        let (port, from) = (self.port, Arc::clone(&self.from));
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), Ok(mut server)) = (client, TcpStream::connect(("127.0.0.1", port))) else { continue };
+                let from = *from.lock().unwrap();
+                if server.write_all(format!("PROXY TCP4 {from} 127.0.0.1 40000 {port}\r\n").as_bytes()).is_err() {
+                    continue;
+                }
+                for (mut read, mut write) in [
+                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                    (server.try_clone().unwrap(), client.try_clone().unwrap()),
+                ] {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut read, &mut write);
+                        let _ = write.shutdown(Shutdown::Both);
+                        let _ = read.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        near
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -277,7 +327,7 @@ impl Rds {
                 let _inside = runtime.enter();
                 let (address, user, password) = made(&account, &is_over)?;
                 server.stand_for(&address, &user, &password);
-                gateway.route(&address, engine.usual_port(), ([127, 0, 0, 1], server.port).into());
+                gateway.route(&address, engine.usual_port(), ([127, 0, 0, 1], server.relay()).into());
                 Some(address)
             });
             let first = machine.run(arguments);

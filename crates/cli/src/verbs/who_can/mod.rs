@@ -15,7 +15,8 @@ use crate::surroundings::Surroundings;
 use crate::verbs::user::of_application;
 use crate::views;
 use crate::views::table::columns;
-use compiler::{Application, Target};
+use compiler::{Application, Environment, Target};
+use model::DeploymentName;
 use serde_json::json;
 use std::path::PathBuf;
 use wanted::Wanted;
@@ -51,20 +52,23 @@ pub(crate) fn run(
     let mut said = of_application(application);
     // Where an account cannot be asked, the manifest answers all the same, and then it is said why.
     let mut trouble = None;
-    let world = match &place {
+    let (name, environment) = (application.name.clone(), application.environment.clone());
+    let world = match place {
         Place::Here(manifest, application) => {
-            let existing = find(&DeploymentArguments::of_manifest(manifest))?;
+            let existing = find(&DeploymentArguments::of_manifest(&manifest))?;
             let existing = existing.filter(|existing| existing.record.is_some());
-            existing.map(|existing| block_on(here::look(&existing, application, &wanted))).transpose()?
+            existing.map(|existing| block_on(here::look(&existing, &application, &wanted))).transpose()?
         }
         Place::Account(cloud) => {
-            said = account::access::of(cloud, said);
-            account::access::look(cloud, &said, &wanted, &arguments.account, surroundings, console).unwrap_or_else(
-                |error| {
-                    trouble = Some(error);
-                    None
-                },
-            )
+            said = account::access::of(&cloud, said);
+            let account = &arguments.account;
+            let looked = cloud
+                .as_it_stands(account, surroundings, console)
+                .and_then(|cloud| account::access::look(&cloud, &said, &wanted, account, surroundings, console));
+            looked.unwrap_or_else(|error| {
+                trouble = Some(error);
+                None
+            })
         }
     };
     said.retain(|access| wanted.fits(access));
@@ -89,15 +93,15 @@ pub(crate) fn run(
             .collect();
         console.document(&json!({
             "version": 1,
-            "deployment": application.name,
-            "environment": application.environment.name,
+            "deployment": name,
+            "environment": environment.name,
             "access": arguments.access,
             "compared": world.is_some(),
             "entries": entries,
             "differences": differences,
         }))?;
     } else {
-        show(&rows, &differences, world.is_some(), arguments, application, console)?;
+        show(&rows, &differences, arguments, &name, &environment, world.is_some(), console)?;
     }
     match trouble {
         Some(trouble) => Err(trouble),
@@ -109,14 +113,15 @@ pub(crate) fn run(
 fn show(
     rows: &[(Access, Standing)],
     differences: &[String],
-    is_compared: bool,
     arguments: &WhoCanArguments,
-    application: &Application,
+    name: &DeploymentName,
+    environment: &Environment,
+    is_compared: bool,
     console: &Console,
 ) -> Result<(), CommandError> {
     if rows.is_empty() {
         let what = arguments.access.as_deref().unwrap_or("anything");
-        console.line(&format!("Nobody: {} gives {what} to nobody.", application.name))?;
+        console.line(&format!("Nobody: {name} gives {what} to nobody."))?;
     } else {
         let rows = rows.iter().map(|(access, standing)| {
             let who = if access.is_person { access.who.clone() } else { format!("({})", access.who) };
@@ -126,11 +131,11 @@ fn show(
         console.text(&columns(&["who", "what", "how much", "way", "really"], rows.collect::<Vec<_>>()))?;
     }
     if !is_compared {
-        let why = match application.environment.target {
+        let why = match environment.target {
             Target::Local => "is not up on this machine",
             Target::Aws => "could not be asked, or is not up there",
         };
-        console.tell(&format!("This is what the manifest says; {} {why}.", application.name));
+        console.tell(&format!("This is what the manifest says; {name} {why}."));
     }
     if !differences.is_empty() {
         console.line("\nNot as the manifest says:")?;
