@@ -111,16 +111,22 @@ impl DatabaseWay {
 
     /// The URL, with the server's certificate and name checked. Logins and generated passwords have no character that
     /// would have to be encoded in it. For MySQL the words are SQLAlchemy's: PyMySQL's own `ssl_verify_identity` makes it
-    /// forget the authority when it comes by a URL.
+    /// forget the authority when it comes by a URL. Drivers that know other words get those.
     fn url(&self, driver: Option<&str>) -> Text {
         let scheme = self.engine.scheme();
         let scheme = driver.map_or_else(|| scheme.to_owned(), |driver| format!("{scheme}+{driver}"));
         let literal = |text: &str| Text::literal(text);
-        let (before_ca, after_ca) = if self.engine.speaks_mysql() {
-            ("?ssl_ca=", "&ssl_check_hostname=true")
-        } else {
-            ("?sslmode=verify-full&sslrootcert=", "")
+        let tls = match (driver, self.engine.speaks_mysql()) {
+            // The file is taken from PGSSLROOTCERT.
+            (Some("asyncpg"), false) => "?ssl=verify-full",
+            // These take TLS settings as an object of the program's, and fail with a word about them in the URL.
+            (Some("pg8000"), false) | (Some("aiomysql"), true) => "",
+            (Some("mysqlconnector"), true) => "?ssl_ca=<ca>&ssl_verify_cert=true&ssl_verify_identity=true",
+            (_, true) => "?ssl_ca=<ca>&ssl_check_hostname=true",
+            (_, false) => "?sslmode=verify-full&sslrootcert=<ca>",
         };
+        let (before_ca, after_ca) = tls.split_once("<ca>").unwrap_or((tls, ""));
+        let authority = if tls.contains("<ca>") { self.authority() } else { Text::literal("") };
         let texts = [
             literal(&format!("{scheme}://")),
             self.user.clone(),
@@ -131,7 +137,7 @@ impl DatabaseWay {
             literal(":"),
             Text::hole(Atom::Port(self.port.clone())),
             literal(&format!("/{}{before_ca}", self.database)),
-            self.authority(),
+            authority,
             literal(after_ca),
         ];
         let is_empty = |part: &Part| matches!(part, Part::Literal(text) if text.is_empty());

@@ -66,10 +66,11 @@ fn chosen(logs: &[LogFile], wanted: &[String]) -> Result<Vec<LogFile>, CommandEr
         if !is_known || (name != "supervisor" && ComponentName::new(name.clone()).is_err()) {
             let mut known: Vec<String> = logs.iter().map(owner).collect();
             known.dedup();
-            return Err(CommandError::usage(
-                format!("there is no log of `{name}`"),
-                format!("there are logs of: {}", known.join(", ")),
-            ));
+            let help = match known.is_empty() {
+                true => "nothing has run yet; type `landfall status`".to_owned(),
+                false => format!("there are logs of: {}", known.join(", ")),
+            };
+            return Err(CommandError::usage(format!("there is no log of `{name}`"), help));
         }
     }
     Ok(logs.iter().filter(|log| wanted.is_empty() || wanted.contains(&owner(log))).cloned().collect())

@@ -169,7 +169,8 @@ pub(crate) struct UseSpec {
     /// How many connections it may hold, 1 to 1000. By default 20.
     #[schemars(range(min = 1, max = 1000))]
     pub connections: Option<u32>,
-    /// The word for SQLAlchemy's driver in the URL, as `pymysql` in `mysql+pymysql://`.
+    /// The word for SQLAlchemy's driver in the URL, as `pymysql` in `mysql+pymysql://`. The URL has the TLS settings that the
+    /// driver knows.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_]{0,31}$"))]
     pub driver: Option<String>,
 }

@@ -118,3 +118,22 @@ fn each_role_is_tried_at_what_it_may_not() {
     app in shop: SELECT 1: refused
     ");
 }
+
+#[test]
+fn each_driver_gets_the_words_that_it_knows() {
+    for (engine, driver, tls) in [
+        ("mariadb", "asyncmy", "?ssl_ca=<authority of db/server>&ssl_check_hostname=true"),
+        ("mysql", "mysqlconnector", "?ssl_ca=<authority of db/server>&ssl_verify_cert=true&ssl_verify_identity=true"),
+        ("mariadb", "aiomysql", ""),
+        ("postgres", "asyncpg", "?ssl=verify-full"),
+        ("postgres", "pg8000", ""),
+        ("postgres", "psycopg2", "?sslmode=verify-full&sslrootcert=<authority of db/server>"),
+    ] {
+        let text = SHOP.replace("engine: postgres", &format!("engine: {engine}")).replace("psycopg", driver);
+        let shop = validated_for(&text, People::default(), &json_map("{}"), &AnyFile("CREATE TABLE goods (id int);"));
+        let url = url(&shop.graph());
+        let (scheme, _) = url.split_once("://").unwrap();
+        assert!(scheme.ends_with(&format!("+{driver}")), "{url}");
+        assert_eq!(url.rsplit_once("/shop").unwrap().1, tls, "{url}");
+    }
+}
