@@ -94,18 +94,37 @@ impl<A: Account> Session<'_, A> {
         Ok(self.deployment.databases.iter().all(is_applied))
     }
 
+    /// Whether somebody has changed a database by hand since it was made as wanted. Where nobody can look it counts as left alone,
+    /// which is said.
+    pub(crate) async fn are_contents_touched(&self, world: &World) -> bool {
+        for place in &self.deployment.databases {
+            if self.is_touched(place, world).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn is_touched(&self, place: &DatabasePlace, world: &World) -> bool {
+        let report = async { self.contents.look(&self.database_work(place, world).await?).await };
+        match report.await {
+            Ok(report) => !report.changes.is_empty(),
+            Err(fault) => {
+                let what = format!("what is in {} was not compared: {fault}", place.component);
+                self.tell(Notice::Remark(what));
+                false
+            }
+        }
+    }
+
     /// Makes what is in the databases as wanted, as far as `extent` goes.
-    pub(crate) async fn apply_contents(
-        &self,
-        world: &World,
-        extent: Extent,
-        looks_anyway: bool,
-    ) -> Result<Applied, Fault> {
+    pub(crate) async fn apply_contents(&self, world: &World, extent: Extent) -> Result<Applied, Fault> {
         let mut all = Applied::default();
         let mut record = self.contents_record().await?;
         for place in &self.deployment.databases {
             let digest = self.digest_of_content(place, world);
-            if !looks_anyway && record.applied.get(place.component.as_str()) == Some(&digest) {
+            let is_remembered = record.applied.get(place.component.as_str()) == Some(&digest);
+            if is_remembered && !self.is_touched(place, world).await {
                 continue;
             }
             let work = self.database_work(place, world).await?;
@@ -123,10 +142,16 @@ impl<A: Account> Session<'_, A> {
                     place.component,
                     applied.waiting.join("; ")
                 )));
-                continue;
             }
             record.version = VERSION;
-            record.applied.insert(place.component.to_string(), digest);
+            let is_changed = match applied.waiting.is_empty() {
+                true => record.applied.insert(place.component.to_string(), digest.clone()) != Some(digest),
+                // Not as wanted before that is gone too.
+                false => record.applied.remove(place.component.as_str()).is_some(),
+            };
+            if !is_changed {
+                continue;
+            }
             let text = serde_json::to_string(&record).unwrap_or_default();
             let written = self.account.put_entry(&self.contents_entry(), &text, false).await;
             written.map_err(|error| error.fault("remembering what is in the databases"))?;

@@ -116,6 +116,7 @@ impl<A: Account> Session<'_, A> {
             && !self.deployment.rotations.clone().settle()
             && self.has_its_secrets(world).await?
             && self.has_its_contents(world).await?
+            && !self.are_contents_touched(world).await
         {
             let outputs = outputs(world);
             let finished = world.stacks.values().map(|seen| (seen.stack.name.clone(), "as it was")).collect();
@@ -124,7 +125,7 @@ impl<A: Account> Session<'_, A> {
         let lease = self.acquire(&options.lease).await?;
         let work = async {
             self.take_step(options.rotates_from).await?;
-            let run = self.run(plan, world, options.check_secrets);
+            let run = self.run(plan, world);
             let report = match options.timeout {
                 None => run.await,
                 Some(timeout) => tokio::time::timeout(timeout, run).await.map_err(|_| self.too_long(timeout))?,
@@ -144,7 +145,7 @@ impl<A: Account> Session<'_, A> {
             .help("run the same command again: it waits for what is under way and goes on from there")
     }
 
-    async fn run(&self, plan: &AccountPlan, world: &World, looks_anyway: bool) -> UpReport {
+    async fn run(&self, plan: &AccountPlan, world: &World) -> UpReport {
         let world = Mutex::new(world.clone());
         let mut report = UpReport::empty();
         let mut waiting = self.parts(plan);
@@ -162,7 +163,7 @@ impl<A: Account> Session<'_, A> {
                     waiting.iter().copied().filter(|part| self.before(*part).is_subset(&finished)).collect();
                 waiting.retain(|part| !ready.contains(part));
                 for part in ready {
-                    running.push(Box::pin(self.begin(part, plan, &world, looks_anyway)));
+                    running.push(Box::pin(self.begin(part, plan, &world)));
                 }
             }
             let Some((part, ended)) = running.next().await else { break };
@@ -261,16 +262,16 @@ impl<A: Account> Session<'_, A> {
         }
     }
 
-    async fn begin(&self, part: Part, plan: &AccountPlan, world: &Mutex<World>, looks_anyway: bool) -> (Part, Ended) {
+    async fn begin(&self, part: Part, plan: &AccountPlan, world: &Mutex<World>) -> (Part, Ended) {
         let now = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let layer = match part {
             Part::Contents => return (part, Ended::Contents(self.fill(&now).await)),
             Part::Databases => {
-                let applied = self.apply_contents(&now, Extent::Additions, looks_anyway).await;
+                let applied = self.apply_contents(&now, Extent::Additions).await;
                 return (part, Ended::Databases(applied));
             }
             Part::Departures => {
-                return (part, Ended::Databases(self.apply_contents(&now, Extent::Everything, false).await));
+                return (part, Ended::Databases(self.apply_contents(&now, Extent::Everything).await));
             }
             Part::Stack(layer) => layer,
         };

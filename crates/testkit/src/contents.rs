@@ -52,9 +52,11 @@ impl Contents for FakeContents {
     fn look<'a>(&'a self, work: &'a DatabaseWork) -> BoxFuture<'a, Result<ContentReport, Fault>> {
         Box::pin(async move {
             self.gets_there(work)?;
-            let is_there = self.applied().iter().any(|done| done.place.content == work.place.content);
-            let changes = if is_there { Vec::new() } else { vec!["everything".to_owned()] };
-            Ok(ContentReport { changes, strange: Vec::new() })
+            let wanted = logins(work);
+            let there = self.account.with(|machine| machine.logins.get(&work.address).cloned().unwrap_or_default());
+            let missing = wanted.difference(&there).map(|login| format!("create login {login}"));
+            let surplus = there.difference(&wanted).map(|login| format!("drop login {login}"));
+            Ok(ContentReport { changes: missing.chain(surplus).collect(), strange: Vec::new() })
         })
     }
 

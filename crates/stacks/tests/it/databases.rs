@@ -24,9 +24,18 @@ async fn a_database_is_filled_before_anything_works_with_it() {
     });
     assert!(environment.is_some_and(|text| text.expose().contains(&work.address)), "{}", work.address);
 
-    // Nothing has changed: no session is opened.
+    // Nothing has changed: somebody looks, that is all, without the lease.
     good(hand.up().await);
     assert_eq!(hand.contents.applied().len(), 1);
+    assert_eq!(hand.counts().get("ssm:PutParameter"), None);
+    hand.contents.fail(1);
+    good(hand.up().await);
+    assert!(hand.notices().iter().any(|one| format!("{one:?}").contains("was not compared")));
+
+    // What somebody made by hand goes by the next run.
+    hand.account.with(|machine| machine.logins.values_mut().for_each(|logins| drop(logins.insert("eve".to_owned()))));
+    assert_eq!(good(hand.up().await).databases, ["db: role app", "db: role alice", "db: drop login eve"]);
+    assert_eq!(good(hand.up().await).databases, Vec::<String>::new());
 
     // Another role is another content.
     let changed = Hand::at(hand.account.another(), records_with(&[("read-only", "owner")]));
