@@ -63,7 +63,8 @@ pub trait Contents: Send + Sync {
     fn apply<'a>(&'a self, work: &'a DatabaseWork, extent: Extent) -> BoxFuture<'a, Result<Applied, Fault>>;
 }
 
-/// What the register remembers: from what each database was filled last, so that a run that changes nothing opens no session.
+/// What the register remembers: from what each database was filled last, so that a run that changes nothing takes no lease, and
+/// works where nobody can look.
 #[derive(Serialize, Deserialize, Default)]
 struct Record {
     version: u32,

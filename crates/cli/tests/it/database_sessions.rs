@@ -73,15 +73,18 @@ fn a_database_of_an_account_is_filled_watched_and_reached_by_sessions() {
     assert!(!sessions.is_empty() && sessions.iter().all(|(_, is_over)| *is_over), "{sessions:?}");
     assert_eq!(gateway.complaints(), Vec::<String>::new());
 
-    // Again: nothing is different, and no session is opened.
-    let _ = machine.run(UP).expect_code(0);
-    assert_eq!(gateway.started(), sessions);
-    let calm = machine.run(&["drift", "-e", "production", "--json"]).expect_code(0);
+    // Again: somebody looks inside, and nothing is different.
+    let again = machine.run(UP).expect_code(0);
+    assert!(again.stdout.contains("Nothing to do"), "{again:?}");
+    let _ = machine.run(&["drift", "-e", "production"]).expect_code(0);
 
-    // What somebody grants by hand is seen.
+    // What somebody grants by hand is seen, and taken back by the next `up`.
     server.say("records", "GRANT DELETE ON records TO bob");
     let drift = machine.run(&["drift", "-e", "production"]);
     assert!(drift.code == Some(3) && format!("{}{}", drift.stdout, drift.stderr).contains("bob"), "{drift:?}");
+    let _ = machine.run(UP).expect_code(0);
+    assert!(!can("bob", "DELETE") && can("bob", "SELECT"));
+    let calm = machine.run(&["drift", "-e", "production", "--json"]).expect_code(0);
 
     // A port of this machine, on which a stock client finds the server by its own name.
     let mut tunnel = machine.command(&["tunnel", "open", "db", "-e", "production", "--json"]);
@@ -102,6 +105,41 @@ fn a_database_of_an_account_is_filled_watched_and_reached_by_sessions() {
     assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), "3", "{}", String::from_utf8_lossy(&asked.stderr));
     let _ = document(&calm);
     rds.assert_secret(&[&rds.first, &calm, &drift]);
+}
+
+/// A login is replaced: two are valid until the new one is proved through the session; MySQL's come from the network alone.
+fn replaced(test: &str, engine: Engine) {
+    let Some(rds) = rds(test, engine, UP) else { return };
+    let Rds { machine, server, .. } = &rds;
+    assert_eq!(rds.first.code, Some(0), "{:?}", rds.first);
+    let (database, question, from) = match engine.speaks_mysql() {
+        true => ("mysql", "SELECT concat(user, '@', host) FROM user WHERE user LIKE 'app%'", "@10.64.0.0/255.255.0.0"),
+        false => ("records", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'app%'", ""),
+    };
+    let logins = || server.say(database, question).trim().to_owned();
+    assert_eq!(logins(), format!("app{from}"));
+    let said = machine.run(&["secret", "rotate", "db.app", "-e", "production"]).expect_code(0);
+    assert!(said.stderr.contains("generation 2 is proved"), "{said:?}");
+    assert_eq!(logins(), format!("app_b{from}"));
+    let listed = document(&machine.run(&["secret", "ls", "-e", "production", "--json"]).expect_code(0));
+    let all = listed["secrets"].as_array().unwrap();
+    let app = all.iter().find(|one| one["name"] == "db.app").unwrap();
+    assert_eq!((&app["generation"], &app["previous"]), (&2.into(), &Value::Null));
+    assert!(all.iter().all(|one| one["name"] != "db.administrator"), "{listed}");
+    let again = machine.run(UP).expect_code(0);
+    assert!(again.stdout.contains("Nothing to do"), "{again:?}");
+    let nobody = machine.run(&["secret", "rotate", "db.nobody", "-e", "production"]).expect_code(2);
+    rds.assert_secret(&[&rds.first, &said, &again, &nobody]);
+}
+
+#[test]
+fn a_login_of_a_postgres_of_an_account_is_replaced() {
+    replaced("a_login_of_a_postgres_of_an_account_is_replaced", Engine::Postgres);
+}
+
+#[test]
+fn a_login_of_a_mariadb_of_an_account_is_replaced() {
+    replaced("a_login_of_a_mariadb_of_an_account_is_replaced", Engine::Mariadb);
 }
 
 /// What is proved through a session, whichever the engine.
