@@ -102,7 +102,7 @@ impl DatabaseWay {
             self.url(driver),
             self.host(),
             Text::hole(Atom::Port(self.port.clone())),
-            Text::literal(&self.database),
+            self.name(),
             self.user.clone(),
             self.password.clone(),
             self.authority(),
@@ -136,12 +136,18 @@ impl DatabaseWay {
             self.host(),
             literal(":"),
             Text::hole(Atom::Port(self.port.clone())),
-            literal(&format!("/{}{before_ca}", self.database)),
+            literal("/"),
+            self.name(),
+            literal(before_ca),
             authority,
             literal(after_ca),
         ];
         let is_empty = |part: &Part| matches!(part, Part::Literal(text) if text.is_empty());
         texts.iter().flat_map(|text| text.parts().to_vec()).filter(|part| !is_empty(part)).collect()
+    }
+
+    fn name(&self) -> Text {
+        Text::hole(Atom::DatabaseName(self.server.clone(), self.database.clone()))
     }
 
     /// The address of the server.

@@ -28,7 +28,7 @@ mod target;
 mod variables;
 
 pub use authority::certificate_file as authority_certificate;
-pub use database::{BackupSource, DatabaseFacts, Installation, KeptBackup, Recovery, backup_sources};
+pub use database::{BackupSource, DatabaseFacts, Installation, KeptBackup, Recovery, Rehearsal, Tried, backup_sources};
 pub use disk::write_atomically;
 pub use doctor::{PythonFacts, ToolchainFacts, toolchain_facts};
 pub use drift::Difference;

@@ -26,6 +26,9 @@ pub enum Atom {
     AuthorityFile,
     /// The address at which the server of a `DatabaseServer` node is reached: a name on its certificate.
     DatabaseHost(NodeId),
+    /// The name of a database in the server of a `DatabaseServer` node, for whoever uses it. A hole, so that a program can be tried
+    /// with a copy of its database.
+    DatabaseName(NodeId, String),
     /// The absolute path of a program of the engine that a `DatabaseServer` node found, by its part.
     DatabaseProgram(NodeId, DatabaseProgram),
     /// The absolute path of something that a `DatabaseServer` node made.
@@ -82,6 +85,7 @@ impl Atom {
             | Self::PythonProgram(node, _)
             | Self::Secret(node, _)
             | Self::DatabaseHost(node)
+            | Self::DatabaseName(node, _)
             | Self::DatabaseProgram(node, _)
             | Self::DatabaseFile(node, _) => Some(node),
             Self::Port(_) | Self::Data(..) | Self::Loopback | Self::AuthorityFile => None,
@@ -103,6 +107,7 @@ impl fmt::Display for Atom {
             Self::Loopback => f.write_str("<loopback>"),
             Self::AuthorityFile => f.write_str("<authority certificate>"),
             Self::DatabaseHost(node) => write!(f, "<host of {node}>"),
+            Self::DatabaseName(_, name) => f.write_str(name),
             Self::DatabaseProgram(node, DatabaseProgram::Server) => write!(f, "<server of {node}>"),
             Self::DatabaseFile(node, DatabaseFile::Data) => write!(f, "<data of {node}>"),
             Self::DatabaseFile(node, DatabaseFile::Run) => write!(f, "<run folder of {node}>"),

@@ -330,6 +330,7 @@ fn fill(
                     (SecretPart::Public, None) => return Err(missing()),
                 }
             }
+            Part::Hole(Atom::DatabaseName(_, name)) => filled.push_str(name),
             Part::Hole(Atom::DatabaseHost(server)) => {
                 let missing =
                     || Fault::new(FaultKind::NeedsPerson, doing, format!("no stack tells the address of {server}"));

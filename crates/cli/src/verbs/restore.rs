@@ -8,10 +8,14 @@ use crate::console::Console;
 use crate::deployment::{block_on, find_existing, lease};
 use crate::surroundings::Surroundings;
 use crate::verbs::backup::source;
+use crate::views;
 use crate::views::style::{BAD, GOOD, duration, paint};
-use local_runtime::{KeptBackup, Recovery};
+use engine::SystemClock;
+use local_runtime::{KeptBackup, Recovery, Tried};
 use model::database::Engine;
+use model::verification::{Verdict, VerificationReport};
 use serde_json::json;
+use std::time::Instant;
 
 pub(crate) fn run(
     arguments: &RestoreArguments,
@@ -32,13 +36,22 @@ fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<()
     let database = database(backup, arguments.database.as_deref())?;
     let source = source(graph, Some(backup.component.as_str()))?;
     check_name(&arguments.into, source.spec.content.engine)?;
-    let recovery = block_on(async {
+    let begun = Instant::now();
+    let (recovery, asked) = block_on(async {
         let _lease = lease(&existing.target, "restore", arguments.wait, console).await?;
         let tell = |words: &str| console.tell(&format!("  {words}"));
         let restored = existing.target.restore(backup, source, database, &arguments.into, &tell).await;
-        restored.map_err(CommandError::Preflight)
+        let recovery = restored.map_err(CommandError::Preflight)?;
+        let rehearsal = existing.target.rehearse(graph, source, database, &arguments.into, &tell).await;
+        let rehearsal = rehearsal.map_err(CommandError::Fault)?;
+        let probes = rehearsal.probes();
+        let options = prober::Options::new(&SystemClock);
+        let report = prober::verify(&probes, &rehearsal, &options, &|_| {}).await;
+        let applications = rehearsal.end().await.map_err(CommandError::Fault)?;
+        Ok::<_, CommandError>((recovery, Asked { applications, report }))
     })?;
-    let is_right = recovery.restored.differences.is_empty();
+    let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let is_right = recovery.restored.differences.is_empty() && asked.holds();
     if console.json {
         let differences: Vec<_> = recovery
             .restored
@@ -46,16 +59,78 @@ fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<()
             .iter()
             .map(|one| json!({ "table": one.table, "had": one.had, "has": one.has }))
             .collect();
+        let applications: Vec<_> = asked
+            .applications
+            .iter()
+            .map(|one| {
+                json!({ "component": one.component, "is_ready": one.trouble.is_none(), "took_ms": one.milliseconds,
+                    "trouble": one.trouble.as_ref().map(|fault| &fault.cause) })
+            })
+            .collect();
         console.document(&json!({
             "version": 1, "deployment": existing.name, "backup": backup.id, "database": database,
             "into": recovery.restored.database, "tables": recovery.restored.tables, "differences": differences,
-            "lost_roles": recovery.lost_roles, "new_roles": recovery.new_roles,
-            "took_ms": recovery.restored.milliseconds, "as_it_was": is_right,
+            "lost_roles": recovery.lost_roles, "new_roles": recovery.new_roles, "applications": applications,
+            "report": asked.report, "restored_ms": recovery.restored.milliseconds, "took_ms": took, "as_it_was": is_right,
         }))?;
     } else {
         show(backup, database, &recovery, console)?;
+        asked.show(database, console)?;
+        console.line(&format!("  all of it took {}", duration(took)))?;
+        console.tell(&format!(
+            "Only the administrator sees it. Name {} under `databases` of {} and type `landfall up` to let people and programs use it.",
+            recovery.restored.database, backup.component
+        ));
     }
     if is_right { Ok(()) } else { Err(CommandError::VerifyFailed) }
+}
+
+/// What the applications and roles that use the database said to its copy.
+struct Asked {
+    applications: Vec<Tried>,
+    report: VerificationReport,
+}
+
+impl Asked {
+    fn holds(&self) -> bool {
+        self.applications.iter().all(|one| one.trouble.is_none()) && self.report.nothing_failed()
+    }
+
+    fn show(&self, database: &str, console: &Console) -> Result<(), CommandError> {
+        for Tried { component, milliseconds, trouble } in &self.applications {
+            match trouble {
+                None => {
+                    let took = duration(*milliseconds);
+                    console.line(&paint(
+                        GOOD,
+                        format!("  application: {component} was started with it, and ready after {took}"),
+                    ))?;
+                }
+                Some(fault) => {
+                    console.line(&paint(
+                        BAD,
+                        format!("  application: {component} does not work with it: {}", fault.cause),
+                    ))?;
+                    for line in &fault.log_tail {
+                        console.line(&format!("    | {line}"))?;
+                    }
+                }
+            }
+        }
+        if self.applications.is_empty() {
+            console.line(&format!("  application: none uses {database}"))?;
+        }
+        let failed: Vec<_> =
+            self.report.results.iter().filter(|one| matches!(one.verdict, Verdict::Failed { .. })).collect();
+        if failed.is_empty() {
+            let held = self.report.passed();
+            console.line(&paint(GOOD, format!("  rights: all {held} claims that were asked of it hold")))?;
+        }
+        for one in failed {
+            console.text(&views::verification::result(one, console.verbose))?;
+        }
+        Ok(())
+    }
 }
 
 fn chosen<'a>(backups: &'a [KeptBackup], wanted: &str) -> Result<&'a KeptBackup, CommandError> {
@@ -110,6 +185,9 @@ fn show(backup: &KeptBackup, database: &str, recovery: &Recovery, console: &Cons
     let restored = &recovery.restored;
     let took = duration(restored.milliseconds);
     console.line(&format!("Restored {database} of {} into {} in {took}.", backup.id, restored.database))?;
+    if let Some((was, is)) = &restored.upgraded {
+        console.line(&format!("  it was made by release {was}, and the server is {is}"))?;
+    }
     if restored.differences.is_empty() {
         let tables = restored.tables;
         console.line(&paint(GOOD, format!("  rows: the same as in the backup in all {tables} tables")))?;
@@ -129,9 +207,5 @@ fn show(backup: &KeptBackup, database: &str, recovery: &Recovery, console: &Cons
             }
         }
     }
-    console.tell(&format!(
-        "Only the administrator sees it. Name {} under `databases` of {} and type `landfall up` to let people and programs use it.",
-        restored.database, backup.component
-    ));
     Ok(())
 }

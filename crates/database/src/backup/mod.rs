@@ -16,7 +16,7 @@ use crate::postgres::Loader;
 use crate::quote;
 use indexmap::IndexMap;
 use model::DigestWriter;
-use model::database::DatabaseContent;
+use model::database::{DatabaseContent, Engine};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ async fn fill(programs: Option<&Path>, access: &Access, content: &DatabaseConten
     let description = Backup {
         format: 1,
         engine: access.engine,
-        server: version(access).await?,
+        server: version_of(access).await?,
         at: jiff::Timestamp::from_second(i64::try_from(at).unwrap_or(0)).unwrap_or_default().to_string(),
         databases,
         roles: roles.collect(),
@@ -115,8 +115,25 @@ pub async fn restore(
     if (digest.as_str(), bytes) != (copied.digest.as_str(), copied.bytes) {
         return Err(file(&path, "it is not what was written: its digest is another"));
     }
-    let quoted = quote::name(access.engine, into);
+    let engine = access.engine;
+    if description.engine != engine {
+        let what = format!("the backup is of {}, the server is {engine}", description.engine);
+        return Err(refused(what, "restore it into a server of its engine"));
+    }
+    let quoted = quote::name(engine, into);
     let mut home = Connection::open_as_administrator(access).await?;
+    let (was, is) = (release(&description.server), release(&version(&mut home).await?));
+    if series(engine, &was) > series(engine, &is) {
+        let what = format!(
+            "the backup is of release {} of {engine}, and the server is {}, which cannot read what a newer one wrote",
+            dotted(&was),
+            dotted(&is)
+        );
+        return Err(refused(what, format!("restore it into {engine} {} or newer", dotted(series(engine, &was)))));
+    }
+    if is_there(&mut home, engine, into).await? {
+        return Err(there_already(into));
+    }
     let owner = match access.engine.speaks_mysql() {
         true => None,
         false => Some(owner_group(&mut home, access, into).await?),
@@ -128,10 +145,7 @@ pub async fn restore(
     match home.run(format!("CREATE DATABASE {quoted}{charset};")).await {
         Ok(()) => {}
         Err(error) if error.has_code("42P04") || error.has_code("1007") => {
-            return Err(refused(
-                format!("database {into} is there already"),
-                "restore into a database that is not there",
-            ));
+            return Err(there_already(into));
         }
         Err(error) => return Err(error),
     }
@@ -146,6 +160,7 @@ pub async fn restore(
                 database: into.to_owned(),
                 differences,
                 tables: copied.rows.len(),
+                upgraded: (series(engine, &was) != series(engine, &is)).then(|| (dotted(&was), dotted(&is))),
                 milliseconds: milliseconds(begun),
             })
         }
@@ -194,6 +209,8 @@ async fn owner_group(home: &mut Connection, access: &Access, database: &str) -> 
 pub struct Restored {
     /// The new database.
     pub database: String,
+    /// The releases of the backup and of the server, where they are of different series.
+    pub upgraded: Option<(String, String)>,
     /// How many tables were counted.
     pub tables: usize,
     /// What is not as it was counted when the backup was made; nothing when all is well.
@@ -264,11 +281,45 @@ async fn count_rows(access: &Access, database: &str) -> Result<IndexMap<String, 
     Ok(counts)
 }
 
-async fn version(access: &Access) -> Result<String> {
+async fn version_of(access: &Access) -> Result<String> {
     let mut connection = Connection::open_as_administrator(access).await?;
-    let version = connection.value("SELECT version();").await?.unwrap_or_default();
+    let version = version(&mut connection).await?;
     connection.close().await;
     Ok(version)
+}
+
+async fn version(connection: &mut Connection) -> Result<String> {
+    Ok(connection.value("SELECT version();").await?.unwrap_or_default())
+}
+
+/// The numbers of a release in what a server says of itself: `PostgreSQL 15.14 on ...`, `10.11.19-MariaDB`.
+fn release(version: &str) -> Vec<u32> {
+    let text = version.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text[..end].split('.').map_while(|number| number.parse().ok()).collect()
+}
+
+/// Releases with the same series read each other's dumps: 15 of 15.14 (PostgreSQL), 10.11 of 10.11.19.
+fn series(engine: Engine, release: &[u32]) -> &[u32] {
+    let length = if engine.speaks_mysql() { 2 } else { 1 };
+    &release[..release.len().min(length)]
+}
+
+fn dotted(release: &[u32]) -> String {
+    release.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
+}
+
+async fn is_there(home: &mut Connection, engine: Engine, database: &str) -> Result<bool> {
+    let name = quote::text(engine, database);
+    let question = match engine.speaks_mysql() {
+        true => format!("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {name};"),
+        false => format!("SELECT 1 FROM pg_database WHERE datname = {name};"),
+    };
+    Ok(home.value(question).await?.is_some())
+}
+
+fn there_already(database: &str) -> Error {
+    refused(format!("database {database} is there already"), "restore into a database that is not there")
 }
 
 fn milliseconds(begun: Instant) -> u64 {

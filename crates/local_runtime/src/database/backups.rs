@@ -152,19 +152,13 @@ impl LocalTarget {
     ) -> Result<Recovery, Fault> {
         let operation = format!("restoring {database} of {} into {into}", backup.id);
         let (access, programs) = self.way_to(source.spec)?;
-        if access.engine != backup.content.engine {
-            let cause = format!("the backup is of {}, the server is {}", backup.content.engine, access.engine);
-            return Err(
-                Fault::new(FaultKind::NeedsPerson, operation, cause).help("restore it into a server of its engine")
-            );
-        }
         wait_for(&access, tell).await?;
         let content = backup.folder.join(CONTENT);
         let restored = database::restore(programs.as_deref(), &access, &content, database, into)
             .await
             .map_err(|error| error.into_fault(&operation))?;
         let mut server = Server::new(access);
-        let observed = self.close_to_others(&mut server, source.spec).await;
+        let observed = self.bring(&mut server, source.spec).await;
         server.close().await;
         let observed = observed.map_err(|error| error.into_fault(format!("checking {into}")))?;
         let now: Vec<String> = observed.managed().into_values().collect();
@@ -176,8 +170,17 @@ impl LocalTarget {
         Ok(Recovery { restored, lost_roles, new_roles })
     }
 
-    /// Brings the server to what is declared: in a new database everybody might connect otherwise.
-    async fn close_to_others(&self, server: &mut Server, spec: &DatabaseContentSpec) -> database::Result<Observed> {
+    /// Brings the server to what a content says.
+    pub(super) async fn bring_to(&self, spec: &DatabaseContentSpec, operation: &str) -> Result<(), Fault> {
+        let (access, _) = self.way_to(spec)?;
+        let mut server = Server::new(access);
+        let outcome = self.bring(&mut server, spec).await;
+        server.close().await;
+        outcome.map(drop).map_err(|error| error.into_fault(operation))
+    }
+
+    /// Brings the server to what is declared, and returns what was there: in a new database everybody might connect otherwise.
+    async fn bring(&self, server: &mut Server, spec: &DatabaseContentSpec) -> database::Result<Observed> {
         let observed = database::observe(server, &spec.content).await?;
         let passwords = passwords(self, spec).unwrap_or_default();
         let changes = database::difference(&spec.content, &observed, &passwords)?;

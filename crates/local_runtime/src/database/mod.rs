@@ -12,6 +12,7 @@ mod initialize;
 mod install;
 mod programs;
 mod record;
+mod rehearsal;
 mod server;
 mod tool;
 
@@ -23,4 +24,5 @@ pub use facts::DatabaseFacts;
 pub(crate) use guise::Guise;
 pub use install::Installation;
 pub(crate) use record::Record;
+pub use rehearsal::{Rehearsal, Tried};
 pub(crate) use server::{difference, ensure, missing_engine, remove, wrong};

@@ -13,6 +13,7 @@ pub(crate) mod protocol;
 mod readiness;
 pub(crate) mod record;
 mod ssh_servers;
+pub(crate) mod trial;
 mod tunnel_health;
 mod tunnels;
 

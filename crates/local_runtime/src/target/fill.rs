@@ -14,26 +14,32 @@ use std::path::{Component, Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Fills a text.
-pub(super) fn fill(target: &LocalTarget, ports: &IndexMap<PortId, u16>, text: &Text) -> Result<Secret, Fault> {
+pub(crate) fn fill(target: &LocalTarget, ports: &IndexMap<PortId, u16>, text: &Text) -> Result<Secret, Fault> {
+    fill_with(text, |atom| value(target, ports, atom))
+}
+
+/// Fills a text with what somebody says of each hole.
+pub(crate) fn fill_with(text: &Text, value: impl Fn(&Atom) -> Result<Secret, Fault>) -> Result<Secret, Fault> {
     let mut filled = Zeroizing::new(String::new());
     for part in text.parts() {
         match part {
             Part::Literal(literal) => filled.push_str(literal),
-            Part::Hole(atom) => filled.push_str(value(target, ports, atom)?.expose()),
+            Part::Hole(atom) => filled.push_str(value(atom)?.expose()),
         }
     }
     Ok(Secret::new(filled.as_str()))
 }
 
 /// The number of a port.
-pub(super) fn number(ports: &IndexMap<PortId, u16>, port: &PortId) -> Result<u16, Fault> {
+pub(crate) fn number(ports: &IndexMap<PortId, u16>, port: &PortId) -> Result<u16, Fault> {
     ports.get(port).copied().ok_or_else(|| {
         Fault::new(FaultKind::Permanent, format!("looking up the port {port}"), "it has no number yet")
             .help("run `landfall up` first")
     })
 }
 
-fn value(target: &LocalTarget, ports: &IndexMap<PortId, u16>, atom: &Atom) -> Result<Secret, Fault> {
+/// What fills a hole.
+pub(crate) fn value(target: &LocalTarget, ports: &IndexMap<PortId, u16>, atom: &Atom) -> Result<Secret, Fault> {
     let home = &target.home;
     match atom {
         Atom::Port(port) => Ok(Secret::new(number(ports, port)?.to_string())),
@@ -42,6 +48,7 @@ fn value(target: &LocalTarget, ports: &IndexMap<PortId, u16>, atom: &Atom) -> Re
         Atom::Data(component, below) => path(&data_folder(target, component, below)?),
         Atom::PythonProgram(node, program) => path(&python::program(home, node, program)?),
         Atom::Secret(node, part) => target.secrets().value(node, *part),
+        Atom::DatabaseName(_, name) => Ok(Secret::new(name.as_str())),
         Atom::Loopback | Atom::DatabaseHost(_) => Ok(Secret::new("127.0.0.1")),
         Atom::DatabaseProgram(node, DatabaseProgram::Server) => path(&Record::read(home, node)?.programs.server),
         Atom::DatabaseFile(node, DatabaseFile::Data) => path(&Record::read(home, node)?.data),
@@ -75,7 +82,8 @@ pub(super) fn data_folder(
     Ok(folder)
 }
 
-fn path(path: &Path) -> Result<Secret, Fault> {
+/// A path as a text.
+pub(crate) fn path(path: &Path) -> Result<Secret, Fault> {
     let text = path.to_str().ok_or_else(|| {
         Fault::new(FaultKind::Permanent, format!("using the path {}", path.display()), "it is no UTF-8 text")
             .help("point the XDG variables at a folder with a plain name")

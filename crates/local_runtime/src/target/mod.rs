@@ -1,8 +1,8 @@
 //! A deployment on this machine: the engine's [`Target`] and the prober's [`Running`], by processes.
 
-mod fill;
+pub(crate) mod fill;
 mod observe;
-mod perform;
+pub(crate) mod perform;
 mod preflight;
 mod private_access;
 

@@ -18,7 +18,8 @@ use indexmap::IndexMap;
 use model::event::Outcome;
 use model::process_graph::{EdgeSpec, FileSpec, Node, NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::SecretPart;
-use model::{Action, Atom, Digest, Fault, FaultKind, NodeId, Text};
+use model::{Action, Atom, ComponentName, Digest, Fault, FaultKind, ManifestPath, NodeId, PortId, Secret, Text};
+use std::path::PathBuf;
 
 /// Does one step.
 pub(super) async fn perform(target: &LocalTarget, job: Job<'_>) -> Result<Outcome, Fault> {
@@ -59,12 +60,7 @@ pub(super) fn outcome(summary: impl Into<String>, evidence: Option<Digest>) -> O
 
 fn file(target: &LocalTarget, job: Job<'_>, spec: &FileSpec) -> Result<Outcome, Fault> {
     let secrets = target.secrets();
-    let context = template::fill(&spec.context, |text| fill(target, job.ports, text))?;
-    let content = template::render(&spec.template_name, &spec.template, &context, secrets.seed()?.expose().as_bytes())
-        .map_err(|error| {
-            Fault::new(FaultKind::Permanent, format!("rendering {} ({})", spec.name, job.step.origin), error)
-                .help("correct the template, or what `with` hands to it")
-        })?;
+    let content = render(target, spec, &job.step.origin, |text| fill(target, job.ports, text))?;
     let path = target.home.file(&job.step.node)?;
     if let Some(folder) = path.parent() {
         disk::private_folder(folder)?;
@@ -75,26 +71,25 @@ fn file(target: &LocalTarget, job: Job<'_>, spec: &FileSpec) -> Result<Outcome, 
     Ok(outcome(format!("{lines} lines, mode {:04o}", spec.mode), Some(secrets.fingerprint(bytes)?)))
 }
 
-async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Result<Outcome, Fault> {
-    let node = &job.step.node;
+/// What a program is run with; `fill` and `number` say what is in its holes, `data` is its home.
+pub(crate) fn order_of(
+    target: &LocalTarget,
+    node: &NodeId,
+    component: &ComponentName,
+    spec: &ProgramSpec,
+    data: PathBuf,
+    fill: &(dyn Fn(&Text) -> Result<Secret, Fault> + Send + Sync),
+    number: &(dyn Fn(&PortId) -> Result<u16, Fault> + Send + Sync),
+) -> Result<ProgramOrder, Fault> {
     let command = spec.command.iter().map(|text| {
         // The compiler refuses it with a finding; this is the last door before the process list.
         if text.has_secret() {
             return Err(Fault::new(FaultKind::Bug, format!("starting {node}"), "a secret stands in its command")
                 .help("hand it over in a file or an environment variable"));
         }
-        Ok(fill(target, job.ports, text)?.expose().to_owned())
+        Ok(fill(text)?.expose().to_owned())
     });
-    let mut command = command.collect::<Result<Vec<_>, _>>()?;
-    if spec.refuses_superuser {
-        command = Guise::choose(&target.setup.variables).await?.wrap(command);
-    }
-    let served = spec.command.iter().flat_map(Text::atoms).find_map(|atom| match atom {
-        Atom::DatabaseProgram(server, _) => Some(server),
-        _ => None,
-    });
-    let served = served.map(|server| served_database(target, job, spec, server)).transpose()?;
-    let data = data_folder(target, &job.step.component, "")?;
+    let command = command.collect::<Result<Vec<_>, _>>()?;
     let mut environment = IndexMap::new();
     for name in ["PATH", "LANG", "TZ"] {
         if let Some(value) = target.setup.variables.get(name).and_then(|value| value.to_str()) {
@@ -104,36 +99,52 @@ async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Resu
     // What a program writes into its home belongs to the deployment and goes with it.
     environment.insert("HOME".to_owned(), data.display().to_string());
     for (name, text) in &spec.environment {
-        environment.insert(name.clone(), fill(target, job.ports, text)?.expose().to_owned());
+        environment.insert(name.clone(), fill(text)?.expose().to_owned());
     }
     let working_directory = match &spec.working_directory {
-        Some(text) => fill(target, job.ports, text)?.expose().into(),
+        Some(text) => fill(text)?.expose().into(),
         None => data,
     };
     let readiness = match &spec.readiness.check {
         ReadinessCheck::Running => ReadyWhen::Running,
-        ReadinessCheck::Port { port } => ReadyWhen::Port(number(job.ports, port)?),
+        ReadinessCheck::Port { port } => ReadyWhen::Port(number(port)?),
         ReadinessCheck::Http { port, path, statuses } => {
-            ReadyWhen::Http { port: number(job.ports, port)?, path: path.clone(), statuses: statuses.clone() }
+            ReadyWhen::Http { port: number(port)?, path: path.clone(), statuses: statuses.clone() }
         }
     };
-    let mut order = ProgramOrder {
+    Ok(ProgramOrder {
         node: node.clone(),
-        component: job.step.component.clone(),
+        component: component.clone(),
         revision: Digest::of_bytes(b""),
         command,
         environment,
         working_directory,
         log: target.home.log(node, ""),
-        ports: spec.ports.iter().map(|port| number(job.ports, port)).collect::<Result<_, _>>()?,
+        ports: spec.ports.iter().map(number).collect::<Result<_, _>>()?,
         readiness,
         ready_within_seconds: spec.readiness.timeout_seconds,
         restart: spec.restart,
         memory_limit: spec.memory_limit,
         stop_grace_seconds: spec.stop_grace_seconds,
         stop_signal: spec.stop_signal,
-        database: served,
-    };
+        database: None,
+    })
+}
+
+async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Result<Outcome, Fault> {
+    let node = &job.step.node;
+    let component = &job.step.component;
+    let data = data_folder(target, component, "")?;
+    let (fill, number) = (|text: &Text| fill(target, job.ports, text), |port: &PortId| number(job.ports, port));
+    let mut order = order_of(target, node, component, spec, data, &fill, &number)?;
+    if spec.refuses_superuser {
+        order.command = Guise::choose(&target.setup.variables).await?.wrap(order.command);
+    }
+    let served = spec.command.iter().flat_map(Text::atoms).find_map(|atom| match atom {
+        Atom::DatabaseProgram(server, _) => Some(server),
+        _ => None,
+    });
+    order.database = served.map(|server| served_database(target, job, spec, server)).transpose()?;
     order.revision = revision(job, &order);
 
     // A stranger on the port would answer instead of the program. Our own process may still be there.
@@ -145,7 +156,7 @@ async fn program(target: &LocalTarget, job: Job<'_>, spec: &ProgramSpec) -> Resu
     if !runs {
         end_survivors_of_dead_supervisor(target).await?;
         for port in &spec.ports {
-            ports::check_free(port, number(job.ports, port)?)?;
+            ports::check_free(port, number(port)?)?;
         }
     }
     target.client.ensure_running(&target.setup.supervisor, &target.setup.variables).await?;
@@ -171,6 +182,21 @@ fn served_database(
         names: record.names,
         authority: target.setup.folders.authority(),
         password: secrets::value_file(&target.home, &record.administrator)?,
+    })
+}
+
+/// The content of a file.
+pub(crate) fn render(
+    target: &LocalTarget,
+    spec: &FileSpec,
+    origin: &ManifestPath,
+    fill: impl Fn(&Text) -> Result<Secret, Fault>,
+) -> Result<Secret, Fault> {
+    let context = template::fill(&spec.context, fill)?;
+    let seed = target.secrets().seed()?;
+    template::render(&spec.template_name, &spec.template, &context, seed.expose().as_bytes()).map_err(|error| {
+        Fault::new(FaultKind::Permanent, format!("rendering {} ({origin})", spec.name), error)
+            .help("correct the template, or what `with` hands to it")
     })
 }
 

@@ -93,7 +93,7 @@ impl<'a> Layout<'a> {
             | Atom::DatabaseProgram(node, _)
             | Atom::DatabaseFile(node, _) => self.processes.nodes.get(node).map(|node| &node.component),
             Atom::Data(component, _) => Some(component),
-            Atom::Secret(..) | Atom::Loopback | Atom::AuthorityFile => None,
+            Atom::Secret(..) | Atom::Loopback | Atom::AuthorityFile | Atom::DatabaseName(..) => None,
         };
         owner.is_some_and(|owner| owner != self.component)
     }
@@ -111,6 +111,7 @@ impl<'a> Layout<'a> {
             Atom::Loopback => "0.0.0.0".to_owned(),
             Atom::AuthorityFile => "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             Atom::DatabaseFile(_, DatabaseFile::Authority) => aws_host::DATABASE_AUTHORITIES.to_owned(),
+            Atom::DatabaseName(_, name) => name.clone(),
             Atom::Secret(..) | Atom::DatabaseHost(_) | Atom::DatabaseProgram(..) | Atom::DatabaseFile(..) => {
                 return None;
             }
