@@ -1,16 +1,19 @@
 //! Makes the changes.
 
-use crate::change::{Change, Form, Place, Step};
+use crate::change::{Change, Form, Place, Step, What};
 use crate::check::{Passwords, password};
 use crate::error::{Error, Result};
 use crate::load;
 use crate::mysql::{made_by_question, sessions_question};
 use crate::quote;
-use crate::server::Server;
+use crate::server::{LEDGER, Server};
 use crate::verifier::{self, CachingSha2, Native, Scram};
 use model::database::Engine;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// So many databases are made at once.
+const AT_ONCE: usize = 4;
 
 /// What changes are made with.
 #[derive(Debug, Clone, Copy)]
@@ -65,14 +68,55 @@ impl Work<'_> {
         changes: &[Change],
         progress: &mut (dyn FnMut(Progress<'_>) -> Result<()> + Send),
     ) -> Result<()> {
-        for change in changes {
-            progress(Progress::Begun(change))?;
-            for steps in change.steps.chunk_by(are_together) {
-                self.steps(steps).await?;
+        let is_mysql = self.is_mysql();
+        // A new database of PostgreSQL is the copy of a whole template: several are made at once.
+        let is_copied = |change: &Change| !is_mysql && matches!(change.what, What::CreateDatabase { .. });
+        for together in changes.chunk_by(|one, next| is_copied(one) && is_copied(next)) {
+            if together.len() > 1 {
+                self.databases(together, progress).await?;
+                continue;
             }
-            progress(Progress::Done(change))?;
+            for change in together {
+                progress(Progress::Begun(change))?;
+                for steps in change.steps.chunk_by(are_together) {
+                    self.steps(steps).await?;
+                }
+                progress(Progress::Done(change))?;
+            }
         }
         Ok(())
+    }
+
+    async fn databases(
+        &mut self,
+        changes: &[Change],
+        progress: &mut (dyn FnMut(Progress<'_>) -> Result<()> + Send),
+    ) -> Result<()> {
+        self.commit().await?;
+        for change in changes {
+            progress(Progress::Begun(change))?;
+        }
+        let server = &*self.server;
+        let lines = changes.chunks(changes.len().div_ceil(AT_ONCE)).map(|line| async move {
+            let mut connection = server.fresh(LEDGER).await.map_err(|error| (line.first(), error))?;
+            for change in line {
+                for step in &change.steps {
+                    let Step::Alone { sql, .. } = step else { continue };
+                    connection.run(sql).await.map_err(|error| (Some(change), error))?;
+                }
+            }
+            connection.close().await;
+            Ok(())
+        });
+        // All are waited for, so that nothing goes on behind an error.
+        let failed = futures_util::future::join_all(lines).await.into_iter().find_map(std::result::Result::err);
+        if let Some((change, error)) = failed {
+            if let Some(change) = change {
+                progress(Progress::Begun(change))?;
+            }
+            return Err(error);
+        }
+        changes.iter().try_for_each(|change| progress(Progress::Done(change)))
     }
 
     fn is_mysql(&self) -> bool {

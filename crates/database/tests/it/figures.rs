@@ -23,22 +23,24 @@ async fn fifty_roles_in_twenty_databases() {
                 .collect();
             role(&mut wanted, &format!("r{number}"), &grants);
         }
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), server.processor_time());
         let mut administrator = Server::new(server.administrator());
         let (_, changes) = look(&mut administrator, &wanted).await;
         let passwords = passwords(&wanted);
         apply(&mut administrator, &changes, Given { passwords: &passwords, folder: folder.path() }, &mut |_| Ok(()))
             .await
             .unwrap();
-        let bootstrap = begun.elapsed();
+        let (bootstrap, work) = (begun.elapsed(), server.processor_time() - before);
         let begun = Instant::now();
         let mut fresh = Server::new(server.administrator());
         let observed = database::observe(&mut fresh, &wanted).await.unwrap();
         let observe = begun.elapsed();
         let begun = Instant::now();
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load.split(' ').next().unwrap_or_default();
         let left = database::difference(&wanted, &observed, &passwords).unwrap();
         println!(
-            "{kind:?}: bootstrap of 50 roles x 20 databases ({} changes) {bootstrap:.0?}, observe {observe:.1?}, difference {:.1?}",
+            "{kind:?}: bootstrap of 50 roles x 20 databases ({} changes) {bootstrap:.0?} (the server worked {work:.1} s, load {load}), observe {observe:.1?}, difference {:.1?}",
             changes.len(),
             begun.elapsed()
         );

@@ -30,7 +30,7 @@ pub(crate) struct Running {
     pub(crate) folder: PathBuf,
     pub(crate) port: u16,
     pub(crate) authority: String,
-    _guard: Child,
+    guard: Child,
 }
 
 impl Running {
@@ -79,6 +79,28 @@ impl Running {
             tls: self.tls(),
             timeout: Duration::from_secs(30),
         }
+    }
+
+    /// Seconds of processor time that the server and those of its processes that ended have used.
+    pub(crate) fn processor_time(&self) -> f64 {
+        let stat = |pid: &str| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = |stat: &str| -> Vec<u64> {
+            let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            rest.split(' ').map(|field| field.parse().unwrap_or(0)).collect()
+        };
+        let guard = u64::from(self.guard.id());
+        let pids =
+            fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let all: Vec<(u64, Vec<u64>)> = pids
+            .filter_map(|pid| Some((pid.parse().ok()?, fields(&stat(&pid)))))
+            .filter(|(_, it)| it.len() > 15)
+            .collect();
+        let server = all.iter().find(|(_, fields)| fields[1] == guard).map_or(0, |(pid, _)| *pid);
+        let ours = all.iter().filter(|(pid, fields)| *pid == server || fields[1] == server);
+        // Its own time and that of ended children, in hundredths.
+        ours.map(|(pid, fields)| fields[11] + fields[12] + if *pid == server { fields[13] + fields[14] } else { 0 })
+            .sum::<u64>() as f64
+            / 100.0
     }
 
     /// All that the server ever wrote into its logs.
@@ -280,7 +302,7 @@ fn start(kind: Kind) -> Option<Running> {
         .stderr(log)
         .spawn()
         .unwrap();
-    let running = Running { kind, folder, port, authority, _guard: guard };
+    let running = Running { kind, folder, port, authority, guard };
     running.wait_and_prepare();
     Some(running)
 }

@@ -106,6 +106,7 @@ async fn run(home: Home, lock: &File, edges: Handle, ssh: Handle) -> Result<(), 
     let failed = |error: std::io::Error| Fault::new(FaultKind::Bug, "waiting for signals", error);
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
     let daemon = Arc::new(Daemon {
         record,
         programs: Mutex::new(IndexMap::new()),
@@ -138,12 +139,9 @@ async fn run(home: Home, lock: &File, edges: Handle, ssh: Handle) -> Result<(), 
                     door = again;
                 }
             }
-            _ = renewal.tick() => {
-                daemon.edges.lock().await.renew().await;
-                for program in daemon.programs.lock().await.values() {
-                    databases::renew(program).await;
-                }
-            }
+            _ = renewal.tick() => daemon.renew().await,
+            // As with other servers: look again, now.
+            _ = hangup.recv() => daemon.renew().await,
             _ = terminated.recv() => break,
             _ = interrupted.recv() => break,
             () = daemon.ending.cancelled() => break,
@@ -421,6 +419,14 @@ impl Daemon {
             edges: self.edges.lock().await.status(),
             ssh_servers: self.ssh_servers.lock().await.status(),
             tunnels: self.tunnels.lock().await.status(),
+        }
+    }
+
+    /// Renews certificates that are about to end.
+    async fn renew(&self) {
+        self.edges.lock().await.renew().await;
+        for program in self.programs.lock().await.values() {
+            databases::renew(program).await;
         }
     }
 

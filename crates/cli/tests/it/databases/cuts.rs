@@ -61,7 +61,7 @@ impl Cuts {
         let status = eventually("the command that is cut off ends", PATIENCE, || {
             if blow == Blow::KillSupervisor && !has_hit && is_stopped(child.id()) {
                 has_hit = true;
-                kill_supervisor(notes);
+                kill(notes.supervisor());
                 signal(child.id(), Signal::SIGCONT);
             }
             child.try_wait().unwrap()
@@ -77,12 +77,4 @@ impl Cuts {
 fn is_stopped(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
-}
-
-fn kill_supervisor(notes: &Notes) {
-    let own = fs::read_to_string(notes.home().join("supervisor.json")).unwrap_or_default();
-    let own: serde_json::Value = serde_json::from_str(&own).unwrap_or_default();
-    if let Some(pid) = own["supervisor"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()) {
-        kill(pid);
-    }
 }

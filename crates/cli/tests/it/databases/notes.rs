@@ -186,14 +186,23 @@ impl Notes {
 
     /// Logs in with a URL and says a statement.
     pub(super) fn login(&self, url: &str, statement: &str) -> Result<String, String> {
-        let mut client = if self.kind == Kind::Postgres {
+        let mut client = self.client_of(url);
+        client.arg(if self.kind == Kind::Postgres { "-c" } else { "-e" }).arg(statement);
+        let output = client.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// The engine's own client with a URL; it prints values alone, each at once.
+    pub(super) fn client_of(&self, url: &str) -> Command {
+        if self.kind == Kind::Postgres {
             let mut client = Command::new("psql");
-            client.args(["-X", "-A", "-t", "-q", "-w", "-c", statement, url]);
+            client.args(["-X", "-A", "-t", "-q", "-w", "-d", url]);
             client
         } else {
             let url = Url::parse(url);
             let mut client = self.client(if self.kind == Kind::Mysql { "mysql" } else { "mariadb" });
-            client.args(["--no-defaults", "-N", "-B", "--protocol=tcp", "-e", statement]);
+            client.args(["--no-defaults", "-N", "-B", "-n", "--protocol=tcp"]);
             client.args([format!("--ssl-ca={}", url.authority), format!("--host={}", url.host)]);
             client.args([format!("--port={}", url.port), format!("--user={}", url.user)]);
             client.arg(match self.kind {
@@ -202,10 +211,14 @@ impl Notes {
             });
             client.arg(url.database).env("MYSQL_PWD", url.password);
             client
-        };
-        let output = client.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+        }
+    }
+
+    /// The process of the supervisor.
+    pub(super) fn supervisor(&self) -> u32 {
+        let own = fs::read_to_string(self.home().join("supervisor.json")).unwrap_or_default();
+        let own: serde_json::Value = serde_json::from_str(&own).unwrap_or_default();
+        own["supervisor"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap()
     }
 
     /// The process of a program.
