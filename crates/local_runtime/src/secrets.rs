@@ -32,7 +32,7 @@ impl Secrets<'_> {
         match spec {
             SecretSpec::Generated { recipe, generation } => {
                 if self.is_as_described(node, spec)? {
-                    return Ok("kept".to_owned());
+                    return keep(&folder);
                 }
                 let made = generate(node, recipe)?;
                 disk::private_folder(&folder)?;
@@ -51,7 +51,7 @@ impl Secrets<'_> {
                         if matches!(source, SecretSource::Environment(name) if self.variables.get(name).is_none())
                             && self.is_as_described(node, spec)? =>
                     {
-                        return Ok("kept".to_owned());
+                        return keep(&folder);
                     }
                     Err(fault) => return Err(fault),
                 };
@@ -239,4 +239,16 @@ impl crate::target::LocalTarget {
         let made = jiff::Timestamp::try_from(made).ok()?;
         Some(made.round(jiff::Unit::Second).unwrap_or(made).to_string())
     }
+}
+/// Keeps a secret that is there, for its owner alone.
+fn keep(folder: &Path) -> Result<String, Fault> {
+    let file = folder.join("value");
+    let failed = |error: std::io::Error| disk::io_fault("protecting", &file, &error);
+    let mut permissions = file.metadata().map_err(failed)?.permissions();
+    if permissions.mode() & 0o077 == 0 {
+        return Ok("kept".to_owned());
+    }
+    permissions.set_mode(0o600);
+    std::fs::set_permissions(&file, permissions).map_err(failed)?;
+    Ok("kept, and hidden from others again".to_owned())
 }

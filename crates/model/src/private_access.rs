@@ -49,7 +49,7 @@ pub struct TunnelSpec {
     pub key: NodeId,
     /// Which way.
     pub way: TunnelWay,
-    /// How one knows that it works: a query through it.
+    /// How one knows that it works: a question through it.
     pub health: Option<TunnelHealth>,
     /// Seconds of silence after which the other side is asked whether it is there.
     pub keep_alive_seconds: u32,
@@ -90,16 +90,33 @@ pub enum TunnelWay {
     },
 }
 
-/// A query through a tunnel.
+/// A question through a tunnel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TunnelHealth {
     /// The port on this machine where the far end of the tunnel comes out; none when the far end is on another machine,
     /// where nobody here can ask: then it is asked through the SSH connection, or, where the server forbids that, the target alone.
     pub far_end: Option<PortId>,
-    /// Who asks.
-    pub login: DatabaseLogin,
+    /// What is asked.
+    pub question: TunnelQuestion,
     /// Seconds between two questions.
     pub interval_seconds: u32,
+}
+
+/// What is asked of whatever a tunnel leads to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TunnelQuestion {
+    /// `SELECT 1`.
+    Query(DatabaseLogin),
+    /// A page.
+    Http {
+        /// Its path.
+        path: String,
+        /// What it may answer.
+        statuses: Vec<u16>,
+    },
+    /// That a connection is not closed at once.
+    Connection,
 }
 
 /// With what one logs in at a database.

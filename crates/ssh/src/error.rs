@@ -228,8 +228,12 @@ impl SshError {
                 "do not connect; ask whoever runs the server for its new key".to_owned()
             }
             Self::HostKey(mismatch) => format!(
-                "ask whoever runs the server, over another way than this one, whether its key is {}; only then write it down: {}",
+                "ask whoever runs the server, over another way than this one, whether its key is {}; only then write it {}: {}",
                 mismatch.shown.fingerprint(),
+                match mismatch.expected.first() {
+                    Some((_, place)) => format!("where the other one stands ({place})"),
+                    None => format!("into {}", mismatch.source_of_truth),
+                },
                 mismatch.shown
             ),
             Self::KeyRefused { user, public, .. } if !public.is_empty() => {

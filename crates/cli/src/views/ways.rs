@@ -20,8 +20,8 @@ pub(crate) fn server_row(node: &str, server: &SshServerState) -> Vec<String> {
 /// The same for a tunnel; its restarts are its reconnections.
 pub(crate) fn tunnel_row(node: &str, tunnel: &TunnelReport) -> Vec<String> {
     let status = &tunnel.status;
-    let last =
-        status.last_error.as_ref().filter(|_| !matches!(status.state, TunnelState::WaitingForRegistration { .. }));
+    // What is the matter now is said below the table, with what to do.
+    let last = status.last_error.as_ref().filter(|_| tunnel_trouble(tunnel).is_none());
     vec![
         format!("  {node}"),
         word(&status.state).to_owned(),

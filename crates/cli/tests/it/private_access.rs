@@ -246,16 +246,24 @@ impl Vendor {
         key_pair(&folder.join("host"));
         let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().expect("a user").name;
         let (port, listen) = (free_port(), free_port());
-        let config = format!(
-            "Port {port}\nListenAddress {address}\nHostKey {0}/host\nAuthorizedKeysFile {0}/authorized_keys\nStrictModes no\n\
-             UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile {0}/pid\n",
-            folder.display()
-        );
-        std::fs::write(folder.join("config"), config).expect("written");
         std::fs::write(folder.join("authorized_keys"), "").expect("written");
         let mut vendor = Self { folder, port, listen, user, address: address.to_owned(), space, server: None };
-        vendor.start();
+        vendor.serve("host", "");
         vendor
+    }
+
+    /// Starts it, also again, with a host key and these lines in its configuration.
+    fn serve(&mut self, host_key: &str, lines: &str) {
+        self.stop();
+        let config = format!(
+            "Port {1}\nListenAddress {2}\nHostKey {0}/{host_key}\nAuthorizedKeysFile {0}/authorized_keys\nStrictModes no\n\
+             UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile {0}/pid\n{lines}\n",
+            self.folder.display(),
+            self.port,
+            self.address
+        );
+        std::fs::write(self.folder.join("config"), config).expect("written");
+        self.start();
     }
 
     fn start(&mut self) {
@@ -384,7 +392,7 @@ fn only_the_tunnel(shop: &Shop, vendor: &Vendor) {
 fn a_server_with_another_key_is_told_nothing() {
     let Some(()) = tools("a_server_with_another_key_is_told_nothing") else { return };
     let shop = Shop::new();
-    let vendor = Vendor::new(shop.work().join("vendor"));
+    let mut vendor = Vendor::new(shop.work().join("vendor"));
     key_pair(&vendor.folder.join("other"));
     shop.edit("target: app,", &format!("target: app, to: {},", vendor.end("other.pub")));
     let up = shop.run(&["up"]).expect_code(7);
@@ -395,9 +403,24 @@ fn a_server_with_another_key_is_told_nothing() {
     for name in ["host.pub", "other.pub"] {
         assert!(up.stderr.contains(&fingerprint(name)), "{name}: {}", up.stderr);
     }
-    // The right key in the manifest, and the same command goes on.
+    assert!(
+        up.stderr.contains("only then write it where the other one stands (`host-key` of bi): ssh-ed25519 "),
+        "{up:?}"
+    );
+    let status = shop.run(&["status"]).expect_code(0);
+    assert!(
+        status.stdout.contains("wrong key") && status.stdout.contains(&fingerprint("other.pub")),
+        "{}",
+        status.stdout
+    );
+    // The vendor shows the right key again, and the same command goes on.
+    vendor.serve("other", "");
+    let _ = shop.run(&["up"]).expect_code(0);
+    assert_eq!(shop.state(), "waiting-for-registration");
+    // The right key in the manifest, and it goes on too.
+    vendor.serve("host", "");
+    let _ = shop.run(&["up"]);
     shop.edit(&vendor.end("other.pub"), &vendor.end("host.pub"));
-    vendor.register("");
     let _ = shop.run(&["up"]).expect_code(0);
     assert_eq!(shop.state(), "waiting-for-registration");
     shop.down();
@@ -418,5 +441,108 @@ fn ways_come_back_after_the_supervisor_was_killed() {
     let _ = shop.run(&["up"]).expect_code(0);
     assert_eq!((shop.output("jump.known-hosts"), shop.output("bi.far-end")), (known, far_end));
     assert!(answer(port).expect("an answer").contains("200"));
+    shop.down();
+}
+
+/// A shop whose tunnel leads to a vendor that knows its key.
+fn registered() -> (Shop, Vendor) {
+    let shop = Shop::new();
+    let vendor = Vendor::new(shop.work().join("vendor"));
+    shop.edit("keep-alive: 1s", &format!("keep-alive: 1s, interval: 1s, to: {}", vendor.end("host.pub")));
+    let _ = shop.run(&["up"]).expect_code(0);
+    vendor.register(&shop.output("bi.authorized-keys"));
+    (shop, vendor)
+}
+
+/// What `verify` sees of a tunnel that does not work, and that it ends with 8.
+fn refuted(shop: &Shop) -> String {
+    shop.run(&["verify", "--gentle"]).expect_code(8).stderr
+}
+
+#[test]
+fn a_vendor_that_refuses_the_forward_is_told_apart_from_one_that_is_away() {
+    let Some(()) = tools("a_vendor_that_refuses_the_forward_is_told_apart_from_one_that_is_away") else { return };
+    let (shop, mut vendor) = registered();
+    let is =
+        |wished: &'static str| eventually(wished, Duration::from_secs(90), || (shop.state() == wished).then_some(()));
+
+    vendor.serve("host", "AllowTcpForwarding no");
+    is("forward-refused");
+    let seen = refuted(&shop);
+    let listen = format!("refuses to listen on 127.0.0.1:{}", vendor.listen);
+    assert!(seen.contains(&listen) && seen.contains("permitlisten=\"127.0.0.1:"), "{seen}");
+    assert!(shop.run(&["status"]).expect_code(0).stdout.contains(&listen));
+    // Somebody else has the port over there.
+    vendor.stop();
+    let holder = TcpListener::bind(("127.0.0.1", vendor.listen)).expect("the port");
+    vendor.serve("host", "");
+    is("forward-refused");
+    assert!(refuted(&shop).contains("is taken there"));
+    drop(holder);
+    is("up");
+    let _ = shop.run(&["verify", "--gentle"]).expect_code(0);
+
+    vendor.stop();
+    is("failing");
+    let seen = refuted(&shop);
+    assert!(seen.contains("Connection refused") && seen.contains("whether the server runs"), "{seen}");
+    vendor.start();
+    is("up");
+
+    // It lets go of connections that carry nothing for a moment.
+    let before = shop.tunnel()["status"]["reconnects"].as_u64().expect("a number");
+    vendor.serve("host", "UnusedConnectionTimeout 1");
+    eventually("it comes back each time", Duration::from_secs(90), || {
+        let tunnel = shop.tunnel();
+        (tunnel["status"]["reconnects"].as_u64() >= Some(before + 3)).then_some(())
+    });
+    shop.down();
+}
+
+#[test]
+fn a_vendor_with_other_algorithms_works_or_says_what_it_offers() {
+    let Some(()) = tools("a_vendor_with_other_algorithms_works_or_says_what_it_offers") else { return };
+    let (shop, mut vendor) = registered();
+    let mut keygen = Command::new("ssh-keygen");
+    let made = keygen.args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f"]).arg(vendor.folder.join("rsa")).status();
+    assert!(made.is_ok_and(|status| status.success()), "no key pair");
+    vendor.serve("rsa", "KexAlgorithms diffie-hellman-group14-sha256\nCiphers aes128-ctr\nMACs hmac-sha2-256");
+    shop.edit(&vendor.end("host.pub"), &vendor.end("rsa.pub"));
+    let _ = shop.run(&["up"]).expect_code(0);
+    eventually("it is up", PATIENCE, || (shop.state() == "up").then_some(()));
+    vendor.serve("rsa", "KexAlgorithms diffie-hellman-group14-sha1");
+    eventually("they do not understand each other", PATIENCE, || (shop.state() == "failing").then_some(()));
+    let seen = refuted(&shop);
+    assert!(seen.contains("it offers diffie-hellman-group14-sha1"), "{seen}");
+    shop.down();
+}
+
+#[test]
+fn a_dead_target_behind_a_live_tunnel_is_told() {
+    let Some(()) = tools("a_dead_target_behind_a_live_tunnel_is_told") else { return };
+    let (shop, vendor) = registered();
+    let is =
+        |wished: &'static str| eventually(wished, Duration::from_secs(90), || (shop.state() == wished).then_some(()));
+    is("up");
+    let status = document(&shop.run(&["status", "--json"]).expect_code(0));
+    let pid = status["deployments"][0]["status"]["programs"]["app/program"]["pid"].as_u64().expect("a process");
+    let pid = u32::try_from(pid).expect("a process id");
+    let before = shop.tunnel()["status"]["reconnects"].clone();
+    // It takes connections and never answers.
+    crate::support::signal(pid, nix::sys::signal::Signal::SIGSTOP);
+    is("target-dead");
+    assert!(refuted(&shop).contains("open, but the target does not answer"));
+    assert!(shop.run(&["status"]).expect_code(0).stdout.contains("target dead"));
+    assert_eq!(shop.tunnel()["status"]["reconnects"], before, "another connection would not have helped");
+    crate::support::signal(pid, nix::sys::signal::Signal::SIGCONT);
+    is("up");
+    assert!(answer(vendor.listen).expect("an answer").contains("200"));
+    // Others may read its key: that is mended, and said.
+    let keys = crate::support::files(&shop.work().join("..")).into_iter().filter(|path| path.ends_with("bi/key/value"));
+    let key = keys.map(|path| shop.work().join("..").join(path)).next().expect("the tunnel's key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let up = shop.run(&["up"]).expect_code(0);
+    assert!(up.stdout.contains("hidden from others again"), "{}", up.stdout);
+    assert_eq!(key.metadata().expect("the key").permissions().mode() & 0o777, 0o600);
     shop.down();
 }

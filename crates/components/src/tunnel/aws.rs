@@ -12,7 +12,7 @@ use crate::aws_context::{
 use crate::aws_host::{self, Hosts, Machine, Sealed, allow};
 use model::cfn::types::SecurityGroup;
 use model::cfn::{Layer, Ref, Value};
-use model::private_access::DatabaseLogin;
+use model::private_access::{DatabaseLogin, TunnelQuestion};
 use model::process_graph::{FileSpec, NodeSpec};
 use model::text::{Atom, SecretPart, TemplateValue};
 use model::{NodeId, Text};
@@ -119,7 +119,10 @@ fn way<'a>(valid: &'a ValidTunnel, network: &NetworkInAws, cx: &mut AwsContext<'
     let processes = cx.processes;
     let node = processes.nodes.get(&NodeId::new(format!("{name}/tunnel")));
     let login = node.and_then(|node| match &node.spec {
-        NodeSpec::Tunnel(tunnel) => tunnel.health.as_ref().map(|health| health.login.clone()),
+        NodeSpec::Tunnel(tunnel) => tunnel.health.as_ref().and_then(|health| match &health.question {
+            TunnelQuestion::Query(login) => Some(login.clone()),
+            TunnelQuestion::Http { .. } | TunnelQuestion::Connection => None,
+        }),
         _ => None,
     });
     let (Some(database), Some(login)) = (cx.database(&said.target.0), login) else {

@@ -5,10 +5,10 @@ use super::validate::{ValidPeer, ValidReverse, ValidTunnel, ValidWay};
 use crate::context::{LocalContext, needs_of};
 use crate::database_use::{DatabaseWay, PARTS};
 use indexmap::IndexMap;
-use model::private_access::{SshAccount, SshPeer, SshServerSpec, TunnelHealth, TunnelSpec, TunnelWay};
-use model::process_graph::{NodeSpec, PortWish, SecretRecipe, SecretSpec};
+use model::private_access::{SshAccount, SshPeer, SshServerSpec, TunnelHealth, TunnelQuestion, TunnelSpec, TunnelWay};
+use model::process_graph::{NodeSpec, PortWish, ProgramSpec, ReadinessCheck, SecretRecipe, SecretSpec};
 use model::text::{Atom, Part, SecretPart};
-use model::{NodeId, PortId, Text};
+use model::{ComponentName, NodeId, PortId, Text};
 use std::collections::BTreeSet;
 
 /// The account of a tunnel at a stand-in.
@@ -48,8 +48,8 @@ fn realise_reverse(valid: &ValidTunnel, reverse: &ValidReverse, key: NodeId, pub
     let needs = BTreeSet::from([needed]);
     if let Some((server, listen)) = &reverse.to {
         let way = TunnelWay::Reverse { listen: Text::literal(listen.to_string()), target };
-        let health = database.as_ref().map(|database| health(valid, database, None));
-        let node = add("tunnel", valid, peer(server), key, way, health, needs, cx);
+        let health = health(valid, reverse, database.as_ref(), None, cx);
+        let node = add("tunnel", valid, peer(server), key, way, Some(health), needs, cx);
         // The second permission lets the tunnel ask for itself whether it works, at the far end, as the vendor would.
         let ends =
             format!("127.0.0.1:{listen}\",permitlisten=\"localhost:{listen}\",permitopen=\"127.0.0.1:{listen}\" ");
@@ -67,9 +67,9 @@ fn realise_reverse(valid: &ValidTunnel, reverse: &ValidReverse, key: NodeId, pub
         user: STAND_IN_ACCOUNT.to_owned(),
         host_key: Text::hole(Atom::Secret(stand_in.host_key.clone(), SecretPart::Public)),
     };
-    let health = database.as_ref().map(|database| health(valid, database, Some(stand_in.listen.clone())));
+    let health = health(valid, reverse, database.as_ref(), Some(stand_in.listen.clone()), cx);
     let needs = needs.into_iter().chain([stand_in.server.clone(), stand_in.host_key.clone()]).collect();
-    let node = add("tunnel", valid, server, key, way, health, needs, cx);
+    let node = add("tunnel", valid, server, key, way, Some(health), needs, cx);
     let address =
         [Part::Hole(Atom::Loopback), Part::Literal(":".to_owned())].into_iter().chain(far_end.parts().iter().cloned());
     let about = "where the vendor's end of the tunnel comes out; an SSH server of this machine stands for the vendor's";
@@ -126,7 +126,10 @@ fn add(
     needs: BTreeSet<NodeId>,
     cx: &mut LocalContext<'_>,
 ) -> NodeId {
-    let login = health.iter().flat_map(|health| [&health.login.user, &health.login.password]);
+    let login = health.iter().flat_map(|health| match &health.question {
+        TunnelQuestion::Query(login) => vec![&login.user, &login.password],
+        TunnelQuestion::Http { .. } | TunnelQuestion::Connection => Vec::new(),
+    });
     let needs = needs.into_iter().chain(needs_of(login)).chain([key.clone()]).collect();
     let keep_alive_seconds = valid.keep_alive_seconds;
     cx.node(
@@ -151,8 +154,31 @@ fn peer(said: &ValidPeer) -> SshPeer {
     }
 }
 
-fn health(valid: &ValidTunnel, database: &DatabaseWay, far_end: Option<PortId>) -> TunnelHealth {
-    TunnelHealth { far_end, login: database.login(), interval_seconds: valid.interval_seconds }
+fn health(
+    valid: &ValidTunnel,
+    reverse: &ValidReverse,
+    database: Option<&DatabaseWay>,
+    far_end: Option<PortId>,
+    cx: &LocalContext<'_>,
+) -> TunnelHealth {
+    let question = match (database, page_that_answers(&reverse.target.0, cx)) {
+        (Some(database), _) => TunnelQuestion::Query(database.login()),
+        (None, Some((path, statuses))) => TunnelQuestion::Http { path, statuses },
+        (None, None) => TunnelQuestion::Connection,
+    };
+    TunnelHealth { far_end, question, interval_seconds: valid.interval_seconds }
+}
+
+/// The page by which a service shows that it can be used, with what it may answer.
+pub(super) fn page_that_answers(service: &ComponentName, cx: &LocalContext<'_>) -> Option<(String, Vec<u16>)> {
+    let mut nodes = cx.local.graph().nodes.values().filter(|node| node.component == *service);
+    nodes.find_map(|node| match &node.spec {
+        NodeSpec::Program(ProgramSpec { readiness, .. }) => match &readiness.check {
+            ReadinessCheck::Http { path, statuses, .. } => Some((path.clone(), statuses.clone())),
+            ReadinessCheck::Running | ReadinessCheck::Port { .. } => None,
+        },
+        _ => None,
+    })
 }
 
 /// What the owner of the other server has to do: a line for `authorized_keys`.

@@ -1,6 +1,6 @@
 //! What a tunnel promises, as probes: a query at the far end, and that nothing else comes through.
 
-use super::local::STAND_IN_ACCOUNT;
+use super::local::{STAND_IN_ACCOUNT, page_that_answers};
 use super::validate::{ValidReverse, ValidTunnel};
 use crate::context::LocalContext;
 use crate::database_use::DatabaseWay;
@@ -9,7 +9,6 @@ use model::database::GrantLevel;
 use model::probe::{
     Addresses, Endpoint, HttpExpectation, HttpRequest, Probe, Question, RequestBody, SqlExpectation, SshRequest,
 };
-use model::process_graph::{NodeSpec, ProgramSpec, ReadinessCheck};
 use model::text::Atom;
 use model::{ComponentName, NodeId, PortId, ProbeId, Text};
 
@@ -57,8 +56,8 @@ impl Promises<'_, '_> {
         let help = match self.valid.reverse() {
             Some(ValidReverse { to: None, .. }) => format!("its log says why not: `landfall logs {name}`"),
             _ => format!(
-                "while the other side does not know its key: hand over the line of `landfall outputs --only \
-                 {name}.authorized-keys`{gate}; otherwise its log says why not: `landfall logs {name}`"
+                "its log says why not: `landfall logs {name}`; while the other side does not know its key, hand over the \
+                 line of `landfall outputs --only {name}.authorized-keys`{gate}"
             ),
         };
         self.add("up", key, claim, Question::Tunnel { tunnel: node.clone() }, help);
@@ -132,15 +131,7 @@ pub(super) fn reverse(
 /// The question by which a service shows that it can be used, at the far end. A port that is open there proves nothing:
 /// the other server accepts whether anything is behind it or not.
 fn service_answers(service: &ComponentName, far_end: &PortId, cx: &LocalContext<'_>) -> Question {
-    let checks = cx.local.graph().nodes.values().filter(|node| node.component == *service);
-    let asked = checks.into_iter().find_map(|node| match &node.spec {
-        NodeSpec::Program(ProgramSpec { readiness, .. }) => match &readiness.check {
-            ReadinessCheck::Http { path, statuses, .. } => Some((path.clone(), statuses.clone())),
-            ReadinessCheck::Running | ReadinessCheck::Port { .. } => None,
-        },
-        _ => None,
-    });
-    match asked {
+    match page_that_answers(service, cx) {
         Some((path, statuses)) => Question::Http {
             request: HttpRequest {
                 to: Endpoint::Port { port: far_end.clone() },

@@ -20,3 +20,4 @@ mod tunnels;
 pub use client::SupervisorCommand;
 pub use daemon::supervise;
 pub use protocol::{EdgeState, Phase, ProgramStatus, SshServerState, TunnelReport};
+pub(crate) use tunnels::has_given_up;

@@ -182,13 +182,32 @@ pub(crate) enum WayOrder {
     Forward { listen: u16, host: String, port: u16 },
 }
 
-/// The query through a tunnel.
+/// The question through a tunnel.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct HealthOrder {
     /// The port of this machine where the far end comes out, when it does.
     pub(crate) far_end: Option<u16>,
-    /// The port of this machine on which the database itself listens.
+    /// The port of this machine on which the target itself listens.
     pub(crate) target: u16,
+    pub(crate) question: QuestionOrder,
+    pub(crate) interval_seconds: u32,
+}
+
+/// What is asked of what is behind a tunnel.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QuestionOrder {
+    /// `SELECT 1`.
+    Query(LoginOrder),
+    /// A page.
+    Http { path: String, statuses: Vec<u16> },
+    /// That a connection is not closed at once.
+    Connection,
+}
+
+/// A login at a database.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct LoginOrder {
     pub(crate) engine: Engine,
     pub(crate) server_name: Option<String>,
     pub(crate) database: String,
@@ -196,7 +215,6 @@ pub(crate) struct HealthOrder {
     pub(crate) password: String,
     /// The certificate of the authority, PEM.
     pub(crate) authority: String,
-    pub(crate) interval_seconds: u32,
 }
 
 /// How everything is.

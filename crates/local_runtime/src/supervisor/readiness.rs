@@ -58,7 +58,8 @@ async fn ask(order: &ProgramOrder, group: i32) -> Result<(), String> {
     }
 }
 
-async fn get(stream: TcpStream, port: u16, path: &str) -> Result<u16, hyper::Error> {
+/// The status with which a page answers.
+pub(super) async fn get(stream: TcpStream, port: u16, path: &str) -> Result<u16, hyper::Error> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let mut request = http::Request::new(Empty::<Bytes>::new());

@@ -53,8 +53,9 @@ impl Tunnels {
     /// Starts a tunnel, or leads a running one elsewhere. One that runs as ordered stays as it is.
     pub(crate) async fn start(&mut self, order: TunnelOrder) -> Result<Watched, Fault> {
         let operation = format!("opening {}", order.node);
-        if let Some(running) = self.running.get(&order.node).filter(|running| running.order.revision == order.revision)
-        {
+        let same = self.running.get(&order.node).filter(|running| running.order.revision == order.revision);
+        // One that has given up is begun anew: what was wrong may have been mended at the other side.
+        if let Some(running) = same.filter(|running| !has_given_up(&running.tunnel.status().state)) {
             return Ok(running.tunnel.subscribe());
         }
         let config = config(&order).map_err(|error| error.to_fault(&operation))?;
@@ -123,6 +124,11 @@ fn report(running: &Running) -> TunnelReport {
         is_asked: order.health.is_some(),
         status: running.tunnel.status(),
     }
+}
+
+/// Whether nothing is tried any more by itself.
+pub(crate) fn has_given_up(state: &TunnelState) -> bool {
+    matches!(state, TunnelState::WrongHostKey { .. } | TunnelState::Misconfigured { .. } | TunnelState::Stopped)
 }
 
 /// Waits until a cut connection is known to be gone, so that nobody takes the time before for the time after.

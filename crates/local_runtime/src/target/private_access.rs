@@ -1,20 +1,21 @@
 //! SSH servers and tunnels: their orders with all holes filled, and how they are.
 
 use crate::ports;
-use crate::supervisor::TunnelReport;
 use crate::supervisor::protocol::{
-    AccountOrder, Ask, ForwardOrder, HealthOrder, SshServerOrder, TunnelOrder, WayOrder,
+    AccountOrder, Ask, ForwardOrder, HealthOrder, LoginOrder, QuestionOrder, SshServerOrder, TunnelOrder, WayOrder,
 };
+use crate::supervisor::{TunnelReport, has_given_up};
 use crate::target::LocalTarget;
 use crate::target::fill::{fill, number};
 use crate::target::perform::{end_survivors_of_dead_supervisor, outcome, revision, vanished};
 use engine::ports::{Job, Running as _, TunnelFacts, TunnelStanding};
 use jiff::{SignedDuration, Timestamp};
 use model::event::Outcome;
-use model::private_access::{SshAccount, SshServerSpec, TunnelHealth, TunnelSpec, TunnelWay};
+use model::private_access::{SshAccount, SshServerSpec, TunnelHealth, TunnelQuestion, TunnelSpec, TunnelWay};
 use model::text::{Atom, SecretPart};
 use model::{Digest, Fault, FaultKind, NodeId, PortId, Text};
 use ssh::TunnelState;
+use std::time::Duration;
 
 /// Starts an SSH server, or gives the running one its new rights.
 pub(super) async fn ssh_server(target: &LocalTarget, job: Job<'_>, spec: &SshServerSpec) -> Result<Outcome, Fault> {
@@ -66,7 +67,7 @@ pub(super) async fn tunnel(target: &LocalTarget, job: Job<'_>, spec: &TunnelSpec
         }
     };
     let health = match (&spec.health, &spec.way) {
-        (Some(health), TunnelWay::Reverse { target: behind, .. }) => Some(query(target, job, health, behind)?),
+        (Some(health), TunnelWay::Reverse { target: behind, .. }) => Some(asked(target, job, health, behind)?),
         _ => None,
     };
     let mut order = TunnelOrder {
@@ -95,17 +96,25 @@ pub(super) async fn tunnel(target: &LocalTarget, job: Job<'_>, spec: &TunnelSpec
     Ok(outcome(said.ok_or_else(|| vanished(node))?, None))
 }
 
-fn query(target: &LocalTarget, job: Job<'_>, health: &TunnelHealth, behind: &PortId) -> Result<HealthOrder, Fault> {
-    let login = &health.login;
+fn asked(target: &LocalTarget, job: Job<'_>, health: &TunnelHealth, behind: &PortId) -> Result<HealthOrder, Fault> {
+    let question = match &health.question {
+        TunnelQuestion::Query(login) => QuestionOrder::Query(LoginOrder {
+            engine: login.engine,
+            server_name: login.server_name.clone(),
+            database: login.database.clone(),
+            user: fill(target, job.ports, &login.user)?.expose().to_owned(),
+            password: fill(target, job.ports, &login.password)?.expose().to_owned(),
+            authority: target.authority()?,
+        }),
+        TunnelQuestion::Http { path, statuses } => {
+            QuestionOrder::Http { path: path.clone(), statuses: statuses.clone() }
+        }
+        TunnelQuestion::Connection => QuestionOrder::Connection,
+    };
     Ok(HealthOrder {
         far_end: health.far_end.as_ref().map(|port| number(job.ports, port)).transpose()?,
         target: number(job.ports, behind)?,
-        engine: login.engine,
-        server_name: login.server_name.clone(),
-        database: login.database.clone(),
-        user: fill(target, job.ports, &login.user)?.expose().to_owned(),
-        password: fill(target, job.ports, &login.password)?.expose().to_owned(),
-        authority: target.authority()?,
+        question,
         interval_seconds: health.interval_seconds,
     })
 }
@@ -126,13 +135,14 @@ async fn make_way(target: &LocalTarget, job: Job<'_>, listens: Option<&PortId>) 
 
 /// What only a new start can mend. A server that is away is dialled again and again anyway.
 pub(super) fn trouble(tunnel: &TunnelReport) -> Option<String> {
-    match &tunnel.status.state {
-        state @ (TunnelState::WrongHostKey { .. } | TunnelState::Misconfigured { .. } | TunnelState::Stopped) => {
-            Some(state.to_string())
-        }
-        _ => None,
-    }
+    let state = &tunnel.status.state;
+    has_given_up(state).then(|| state.to_string())
 }
+
+/// How often it is looked whether a tunnel's target has come back, and how long apart: a little longer than a tunnel waits
+/// between two questions to a dead target.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
 /// How a tunnel is, for the prober.
 pub(super) async fn facts(target: &LocalTarget, node: &NodeId) -> Result<TunnelFacts, Fault> {
@@ -140,8 +150,19 @@ pub(super) async fn facts(target: &LocalTarget, node: &NodeId) -> Result<TunnelF
         Fault::new(FaultKind::Permanent, format!("looking at {node}"), cause)
             .help("run `landfall up` again; it starts what is missing")
     };
-    let status = target.client.status(false).await?.ok_or_else(|| missing("no supervisor runs"))?;
-    let tunnel = status.tunnels.get(node).ok_or_else(|| missing("it does not run"))?;
+    let mut looks = LOOKS;
+    let tunnel = loop {
+        let status = target.client.status(false).await?.ok_or_else(|| missing("no supervisor runs"))?;
+        let tunnel = status.tunnels.get(node).ok_or_else(|| missing("it does not run"))?;
+        looks -= 1;
+        // What was dead behind it may just have come back: that is known after the next question.
+        let target_failed =
+            matches!(&tunnel.status.state, TunnelState::TargetDead { .. } | TunnelState::Unhealthy { .. });
+        if looks == 0 || !target_failed {
+            break tunnel.clone();
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    };
     let state = &tunnel.status.state;
     let standing = match state {
         TunnelState::Up => TunnelStanding::Up,
@@ -151,12 +172,16 @@ pub(super) async fn facts(target: &LocalTarget, node: &NodeId) -> Result<TunnelF
     let words = match (state, tunnel.status.up_since) {
         (TunnelState::Up, Some(since)) => {
             let asked = match tunnel.status.healthy_at {
-                Some(_) => ", a query through it was answered",
+                Some(_) => ", a question through it was answered",
                 None => "",
             };
             format!("up for {} s{asked}", seconds_since(since))
         }
-        _ => state.to_string(),
+        // What to do is another thing in each state.
+        _ => match tunnel.status.last_error.as_ref().and_then(|error| error.help.as_deref()) {
+            Some(help) if standing == TunnelStanding::Down => format!("{state}; {help}"),
+            _ => state.to_string(),
+        },
     };
     Ok(TunnelFacts { standing, words })
 }

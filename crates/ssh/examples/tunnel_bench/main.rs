@@ -1,7 +1,7 @@
 //! The tunnel's figures, beside OpenSSH and autossh on the same path:
 //!
-//! - `tunnel_bench throughput [MEGABYTES] [ROUNDS]`: bulk both ways, small questions, memory
-//! - `tunnel_bench memory [GIGABYTES]`: ours on both ends, after the first gigabyte and after all
+//! - `tunnel_bench throughput [MEGABYTES] [ROUNDS]`: bulk both ways, small questions and queries, processor time, memory
+//! - `tunnel_bench memory [GIGABYTES]`: ours on both ends, after the first gigabyte and then up to all
 //! - `tunnel_bench recovery CUTS`: a killed session and a restarted server, so many times
 //! - `tunnel_bench outage CUTS SECONDS`: lost packets between two network namespaces (root)
 //!
@@ -24,7 +24,7 @@ fn main() -> Outcome {
     match words.as_slice() {
         ["server" | "forward" | "reverse", ..] => roles::run(&words),
         ["throughput", rest @ ..] => throughput::run(number(rest, 0, 512)?, number(rest, 1, 5)?),
-        ["memory", rest @ ..] => throughput::memory(number(rest, 0, 10)?),
+        ["memory", rest @ ..] => throughput::memory(number(rest, 0, 20)?),
         ["recovery", rest @ ..] => recovery::run(number(rest, 0, 10)?),
         ["outage", rest @ ..] => outage::run(number(rest, 0, 3)?, number(rest, 1, 60)?),
         _ => Err("usage: tunnel_bench throughput|memory|recovery|outage ...".into()),

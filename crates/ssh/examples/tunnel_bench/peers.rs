@@ -151,6 +151,17 @@ pub(crate) fn children(id: u32) -> Vec<u32> {
     text.split_whitespace().filter_map(|id| id.parse().ok()).collect()
 }
 
+/// The processor time of a process and of all that it has started, in seconds.
+pub(crate) fn cpu_s(id: u32) -> f64 {
+    /// What Linux counts a second in.
+    const TICKS: f64 = 100.0;
+    let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    // After the name, which may hold blanks: the state, ten more, then times of user, system and of ended children.
+    let after = text.rsplit(')').next().unwrap_or_default();
+    let own: f64 = after.split_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    own / TICKS + children(id).into_iter().map(cpu_s).sum::<f64>()
+}
+
 pub(crate) fn kill(id: u32) {
     let _ = Command::new("/bin/kill").args(["-9", &id.to_string()]).stderr(Stdio::null()).status();
 }

@@ -1,6 +1,7 @@
 //! Bulk and small questions through forwards: OpenSSH on both ends, ours on one, ours on both.
 
-use crate::peers::{Keys, Running, free_port, listens, local, summary, wait_until};
+use crate::peers::{Keys, Running, cpu_s, free_port, listens, local, summary, wait_until};
+use crate::recovery::rounded;
 use crate::{Outcome, say};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
@@ -24,48 +25,80 @@ struct Path {
     processes: Vec<(&'static str, &'static str, Running)>,
 }
 
+/// What was measured of one path, a figure a round.
+#[derive(Default)]
+struct Figures {
+    down: Vec<f64>,
+    up: Vec<f64>,
+    questions: Vec<f64>,
+    pgbench: Vec<f64>,
+    sysbench: Vec<f64>,
+    /// Processor time of both ends for one gigabyte each way.
+    bulk_cpu: Vec<f64>,
+    /// The same for a thousand queries of pgbench.
+    query_cpu: Vec<f64>,
+}
+
 pub(crate) fn run(megabytes: usize, rounds: usize) -> Outcome {
     let keys = Keys::new()?;
     let (target, postgres) = (target()?, Postgres::start()?);
-    let mut figures = Vec::new();
     let mut paths = Vec::new();
     for path in PATHS {
         let questions = Path::open(&keys, path, target)?;
         let database = postgres.as_ref().map(|postgres| Path::open(&keys, path, postgres.port)).transpose()?;
-        paths.push((questions, database));
-        figures.push((Vec::new(), Vec::new(), Vec::new(), Vec::new()));
+        paths.push((questions, database, Figures::default()));
     }
     // One round of all, then the next: what else the machine does meets all alike.
     for _ in 0..rounds {
-        for ((path, database), (down, up, questions, queries)) in paths.iter().zip(&mut figures) {
-            down.push(bulk(path.port, b'd', megabytes)?);
-            up.push(bulk(path.port, b'u', megabytes)?);
-            questions.push(small_questions(path.port)?);
+        for (path, database, figures) in &mut paths {
+            let before = path.cpu_s();
+            figures.down.push(bulk(path.port, b'd', megabytes)?);
+            figures.up.push(bulk(path.port, b'u', megabytes)?);
+            figures.bulk_cpu.push((path.cpu_s() - before) * 512.0 / megabytes as f64);
+            figures.questions.push(small_questions(path.port)?);
             if let Some(database) = database {
-                queries.push(pgbench(database.port)?);
+                let before = database.cpu_s();
+                let (tps, queries) = pgbench(database.port)?;
+                figures.pgbench.push(tps);
+                figures.query_cpu.push((database.cpu_s() - before) * 1000.0 / queries);
+                figures.sysbench.extend(sysbench(database.port)?);
             }
         }
     }
-    for ((path, _), (down, up, questions, queries)) in paths.iter().zip(figures) {
+    for (path, database, figures) in &paths {
+        let middle = |figures: &[f64]| (!figures.is_empty()).then(|| rounded(summary(figures.to_vec()).0));
+        let mut peaks = path.peaks()?;
+        for (side, peak) in database.iter().map(Path::peaks).collect::<Outcome<Vec<_>>>()?.into_iter().flatten() {
+            peaks.insert(format!("{side} of queries"), peak);
+        }
         say(&json!({
             "path": path.name,
-            "down_mb_s": summary(down).0.round(),
-            "up_mb_s": summary(up).0.round(),
-            "questions_s": summary(questions).0.round(),
-            "pgbench_tps": if queries.is_empty() { None } else { Some(summary(queries).0.round()) },
-            "peak_mb": path.peaks()?,
+            "down_mb_s": middle(&figures.down),
+            "up_mb_s": middle(&figures.up),
+            "questions_s": middle(&figures.questions),
+            "pgbench_tps": middle(&figures.pgbench),
+            "sysbench_tps": middle(&figures.sysbench),
+            "cpu_s_a_gb": middle(&figures.bulk_cpu),
+            "cpu_ms_a_query": middle(&figures.query_cpu),
+            "peak_mb": peaks,
         }));
     }
     Ok(())
 }
 
-/// The most memory after one gigabyte and after many, with ours on both ends.
+/// The most memory after one gigabyte, and after more and more up to so many, with ours on both ends.
 pub(crate) fn memory(gigabytes: usize) -> Outcome {
     let keys = Keys::new()?;
     let path = Path::open(&keys, PATHS[3], target()?)?;
-    for (after, amount) in [(1, 1), (gigabytes, gigabytes.saturating_sub(1))] {
+    let mut carried = 0;
+    for after in [1, gigabytes / 4, gigabytes / 2, gigabytes] {
+        let amount = after.saturating_sub(carried);
+        if amount == 0 {
+            continue;
+        }
         bulk(path.port, b'd', amount * 512)?;
         bulk(path.port, b'u', amount * 512)?;
+        carried = after;
         say(&json!({ "path": path.name, "after_gb": after, "peak_mb": path.peaks()? }));
     }
     Ok(())
@@ -100,6 +133,11 @@ impl Path {
         let client = Running::start(client, keys, "client")?;
         wait_until("the forward listens", Duration::from_secs(10), || listens(port))?;
         Ok(Self { name, port, processes: vec![(serving, "server", server), (connecting, "client", client)] })
+    }
+
+    /// The processor time of both ends until now, with what they have started.
+    fn cpu_s(&self) -> f64 {
+        self.processes.iter().map(|(.., process)| cpu_s(process.id())).sum()
     }
 
     /// The most memory of those that are ours.
@@ -165,14 +203,46 @@ impl Postgres {
     }
 }
 
-/// Small queries a second, of eight clients.
-fn pgbench(port: u16) -> Outcome<f64> {
+/// Small queries a second, of eight clients, and how many there were.
+fn pgbench(port: u16) -> Outcome<(f64, f64)> {
     let mut command = Command::new("/usr/bin/pgbench");
     command.args(["-n", "-S", "-c", "8", "-j", "2", "-T", "3", "-h", "127.0.0.1", "-U", "bench"]);
     let output = command.args(["-p", &port.to_string(), "postgres"]).env("PGSSLMODE", "disable").output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find_map(|line| line.strip_prefix("tps = ")).ok_or("pgbench says no tps")?;
-    Ok(line.split_whitespace().next().ok_or("pgbench says no number")?.parse()?)
+    let after = |start: &str| -> Outcome<f64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(start)).ok_or("pgbench says something else")?;
+        Ok(line.split_whitespace().next().ok_or("pgbench says no number")?.parse()?)
+    };
+    Ok((after("tps = ")?, after("number of transactions actually processed: ")?))
+}
+
+/// The same by sysbench, where it is installed.
+fn sysbench(port: u16) -> Outcome<Option<f64>> {
+    let program = "/usr/bin/sysbench";
+    if !std::path::Path::new(program).exists() {
+        return Ok(None);
+    }
+    let run = |what: &str, seconds: &str| -> Outcome<String> {
+        let mut command = Command::new(program);
+        command.args(["oltp_point_select", "--db-driver=pgsql", "--pgsql-host=127.0.0.1", "--pgsql-user=bench"]);
+        command.args([
+            "--pgsql-db=postgres",
+            "--tables=1",
+            "--table-size=10000",
+            "--threads=8",
+            "--db-ps-mode=disable",
+        ]);
+        command.arg(format!("--pgsql-port={port}")).arg(format!("--time={seconds}")).env("PGSSLMODE", "disable");
+        let output = command.arg(what).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    // The table may be there from another path; then nothing is made.
+    run("prepare", "0")?;
+    let text = run("run", "3")?;
+    let line = text.lines().find(|line| line.trim().starts_with("transactions:")).ok_or(text.clone())?;
+    let rate =
+        line.split('(').nth(1).and_then(|rest| rest.split_whitespace().next()).ok_or("sysbench says no number")?;
+    Ok(Some(rate.parse()?))
 }
 
 /// A target that does as the first byte says: sends, takes, or answers each block of 100 bytes.

@@ -52,6 +52,8 @@ impl fmt::Debug for Health {
 pub enum HealthFailure {
     /// Nobody answered: the tunnel or what is behind it.
     Path(String),
+    /// Nobody answered, and nobody does at the target itself either: the tunnel is not to blame.
+    Target(String),
     /// The far end answered, but not well: the tunnel is not to blame.
     Answer(String),
 }

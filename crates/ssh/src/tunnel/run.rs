@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 /// How long the server may go on holding a port for a cut connection before the new one is given up.
 const HELD: Duration = Duration::from_secs(20);
 
+/// After a question without a good answer the next one is not asked later than this.
+const AGAIN: Duration = Duration::from_secs(1);
+
 pub(super) struct Run {
     config: TunnelConfig,
     status: Arc<watch::Sender<TunnelStatus>>,
@@ -85,7 +88,8 @@ impl Run {
         };
         let (connection, counting, status) =
             (self.connection.subscribe(), Arc::clone(&self.counting), Arc::clone(&self.status));
-        let report: listener::Report = Arc::new(move |outcome| told_of_target(&status, &outcome));
+        let is_asked = self.config.health.is_some();
+        let report: listener::Report = Arc::new(move |outcome| told_of_target(&status, &outcome, is_asked));
         async move {
             match parts {
                 Some((listener, host, port)) => {
@@ -164,7 +168,10 @@ impl Run {
                 Target {
                     address: *target,
                     counting: Arc::clone(&self.counting),
-                    observer: Arc::new(Observer { status: Arc::clone(&self.status) }),
+                    observer: Arc::new(Observer {
+                        is_asked: self.config.health.is_some(),
+                        status: Arc::clone(&self.status),
+                    }),
                 },
             )
             .await?;
@@ -328,7 +335,7 @@ impl Run {
             if blamed >= health.failures {
                 return SshError::Ended { server: self.config.server.server(), reason };
             }
-            tokio::time::sleep(health.interval).await;
+            tokio::time::sleep(health.interval.min(AGAIN)).await;
         }
     }
 
@@ -336,6 +343,7 @@ impl Run {
     async fn diagnose(&self, failure: HealthFailure) -> (TunnelState, bool) {
         match failure {
             HealthFailure::Answer(reason) => (TunnelState::Unhealthy { reason }, false),
+            HealthFailure::Target(reason) => (TunnelState::TargetDead { reason }, false),
             HealthFailure::Path(reason) => match &self.config.way {
                 // A new connection to this server cannot help a target over there.
                 Way::Forward { .. } => match &self.status.borrow().state {

@@ -79,9 +79,9 @@ impl fmt::Display for TunnelState {
                 write!(f, "the server still holds port {port}, probably for the connection that was cut")
             }
             Self::Up => f.write_str("up"),
-            Self::TargetDead { reason } => write!(f, "open, but the target cannot be reached: {reason}"),
+            Self::TargetDead { reason } => write!(f, "open, but the target does not answer: {reason}"),
             Self::Unhealthy { reason } => write!(f, "open, but the question through it fails: {reason}"),
-            Self::Failing { reason } => write!(f, "no connection: {reason}"),
+            Self::Failing { reason } => write!(f, "down: {reason}"),
             Self::WrongHostKey { reason } | Self::Misconfigured { reason } => write!(f, "stopped: {reason}"),
             Self::Stopped => f.write_str("stopped"),
         }

@@ -10,12 +10,14 @@ use tokio::sync::watch;
 
 /// Tells the tunnel's state how connections to the target of a reverse tunnel go.
 pub(super) struct Observer {
+    /// Whether questions are asked through the tunnel: then only an answer proves that the target lives.
+    pub(super) is_asked: bool,
     pub(super) status: Arc<watch::Sender<TunnelStatus>>,
 }
 
 impl TargetObserver for Observer {
     fn opened(&self) {
-        told_of_target(&self.status, &Ok(()));
+        told_of_target(&self.status, &Ok(()), self.is_asked);
     }
 
     fn unreachable(&self, address: SocketAddr, error: &std::io::Error) {
@@ -33,13 +35,14 @@ impl TargetObserver for Observer {
 }
 
 /// A connection was led through, or not: an open tunnel's state follows.
-pub(super) fn told_of_target(status: &watch::Sender<TunnelStatus>, outcome: &Result<(), SshError>) {
+pub(super) fn told_of_target(status: &watch::Sender<TunnelStatus>, outcome: &Result<(), SshError>, is_asked: bool) {
     status.send_if_modified(|status| {
         if !status.state.is_open() && !matches!(status.state, TunnelState::ForwardRefused { .. }) {
             return false;
         }
         let state = match outcome {
             Ok(()) if matches!(status.state, TunnelState::Unhealthy { .. }) => return false,
+            Ok(()) if is_asked && matches!(status.state, TunnelState::TargetDead { .. }) => return false,
             Ok(()) => TunnelState::Up,
             Err(error @ SshError::TargetUnreachable { .. }) => TunnelState::TargetDead { reason: error.to_string() },
             Err(error @ SshError::ForwardRefused { .. }) => TunnelState::ForwardRefused { reason: error.to_string() },

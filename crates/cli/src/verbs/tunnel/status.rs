@@ -31,7 +31,8 @@ pub(super) fn run(
     let rows = status.tunnels.iter().map(|(_, tunnel)| {
         let status = &tunnel.status;
         let recovery = status.recoveries_ms.last().map(|took| format!("{took} ms")).unwrap_or_default();
-        let error = status.last_error.as_ref().map(|error| format!("{} ({:.0})", error.message, error.at));
+        let past = status.last_error.as_ref().filter(|_| ways::tunnel_trouble(tunnel).is_none());
+        let error = past.map(|error| format!("{} ({:.0})", error.message, error.at));
         vec![
             tunnel.component.to_string(),
             ways::word(&status.state).to_owned(),
