@@ -31,6 +31,8 @@ pub struct Facts {
     pub roles: Vec<RoleNamed>,
     /// The databases that it uses.
     pub uses: Vec<DatabaseUse>,
+    /// What it says that means something of a database alone, each with the component of which it says it.
+    pub of_databases: Vec<(ComponentName, ManifestPath)>,
     /// The databases that it holds.
     pub holds: Option<DatabaseFacts>,
 }
@@ -71,7 +73,7 @@ pub struct RoleNamed {
 }
 
 /// The codes of these rules, sorted.
-pub const CODES: &[&FindingCode] = &[&TOG001, &TOG002, &TOG003, &TOG004, &TOG005, &TOG006, &TOG007, &TOG008];
+pub const CODES: &[&FindingCode] = &[&TOG001, &TOG002, &TOG003, &TOG004, &TOG005, &TOG006, &TOG007, &TOG008, &TOG009];
 
 const TOG001: FindingCode = FindingCode {
     code: "TOG001",
@@ -131,6 +133,14 @@ const TOG008: FindingCode = FindingCode {
     explanation: "Components give the role `admin` what nobody else may do, and of the people nobody has it: with the last \
                   administrator goes the last login that can mend anything. Give somebody the role before it is taken from \
                   the last one.",
+    severity: Severity::Error,
+};
+const TOG009: FindingCode = FindingCode {
+    code: "TOG009",
+    title: "rights in a database where there is none",
+    explanation: "`database`, `grants` and `connections` of a tunnel make a role in the database that it leads to. A service has \
+                  no roles: whoever comes through the tunnel may do what the service lets anybody do. What looks like a limit \
+                  would be none.",
     severity: Severity::Error,
 };
 

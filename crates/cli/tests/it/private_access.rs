@@ -489,13 +489,10 @@ fn a_vendor_that_refuses_the_forward_is_told_apart_from_one_that_is_away() {
     vendor.start();
     is("up");
 
-    // It lets go of connections that carry nothing for a moment.
-    let before = shop.tunnel()["status"]["reconnects"].as_u64().expect("a number");
-    vendor.serve("host", "UnusedConnectionTimeout 1");
-    eventually("it comes back each time", Duration::from_secs(90), || {
-        let tunnel = shop.tunnel();
-        (tunnel["status"]["reconnects"].as_u64() >= Some(before + 3)).then_some(())
-    });
+    // It lets go of connections that carry nothing for a moment; the questions through the tunnel are something.
+    vendor.serve("host", "UnusedConnectionTimeout 2");
+    eventually("it is back", PATIENCE, || answer(vendor.listen).filter(|answer| answer.contains("200")));
+    is("up");
     shop.down();
 }
 
@@ -511,9 +508,11 @@ fn a_vendor_with_other_algorithms_works_or_says_what_it_offers() {
     let _ = shop.run(&["up"]).expect_code(0);
     eventually("it is up", PATIENCE, || (shop.state() == "up").then_some(()));
     vendor.serve("rsa", "KexAlgorithms diffie-hellman-group14-sha1");
-    eventually("they do not understand each other", PATIENCE, || (shop.state() == "failing").then_some(()));
-    let seen = refuted(&shop);
-    assert!(seen.contains("it offers diffie-hellman-group14-sha1"), "{seen}");
+    eventually("they do not understand each other", PATIENCE, || {
+        let error = shop.tunnel()["status"]["last_error"]["message"].as_str().unwrap_or_default().to_owned();
+        error.contains("it offers diffie-hellman-group14-sha1").then_some(())
+    });
+    assert!(refuted(&shop).contains("down: "));
     shop.down();
 }
 
@@ -542,7 +541,7 @@ fn a_dead_target_behind_a_live_tunnel_is_told() {
     let key = keys.map(|path| shop.work().join("..").join(path)).next().expect("the tunnel's key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a mode");
     let up = shop.run(&["up"]).expect_code(0);
-    assert!(up.stdout.contains("hidden from others again"), "{}", up.stdout);
+    assert!(up.stderr.contains("hidden from others again"), "{}", up.stderr);
     assert_eq!(key.metadata().expect("the key").permissions().mode() & 0o777, 0o600);
     shop.down();
 }

@@ -1,6 +1,6 @@
 //! Who uses a database names one that is there, under a name that it can have.
 
-use super::{Facts, TOG005, TOG006};
+use super::{Facts, TOG005, TOG006, TOG009};
 use crate::database_use::{DatabaseFacts, DatabaseUse, RoleWanted};
 use crate::said::{nearest, report, report_key};
 use indexmap::IndexMap;
@@ -15,6 +15,13 @@ pub(super) fn check(facts: &IndexMap<&ComponentName, Facts>, findings: &mut Find
         for said in &own.uses {
             let Some(holds) = facts.get(&said.component).and_then(|other| other.holds.as_ref()) else { continue };
             check_use(said, holds, findings);
+        }
+        for (to, at) in &own.of_databases {
+            if facts.get(to).is_some_and(|other| other.holds.is_none()) {
+                let summary = format!("{to} is no database, so this limits nobody");
+                let help = format!("remove it, or lead {name} to a database");
+                report_key(findings, &TOG009, at, summary, help);
+            }
         }
         if let Some(holds) = &own.holds {
             check_roles(name, holds, facts, findings);

@@ -68,10 +68,20 @@ impl Component for Tunnel {
             grants: reverse.grants.unwrap_or(GrantLevel::ReadOnly),
             connections: reverse.connections,
             sources: Vec::new(),
-            at: reverse.target.1.clone(),
+            at: valid.at.clone(),
+        };
+        let words = |reverse: &ValidReverse| {
+            let said = [
+                ("database", reverse.database.is_some()),
+                ("grants", reverse.grants.is_some()),
+                ("connections", reverse.connections.is_some()),
+            ];
+            let said = said.into_iter().filter(|(_, said)| *said);
+            said.map(|(word, _)| (reverse.target.0.clone(), valid.at.key(word))).collect::<Vec<_>>()
         };
         Facts {
             uses: valid.reverse().map(of).into_iter().collect(),
+            of_databases: valid.reverse().map(words).unwrap_or_default(),
             leads_to: valid.reverse().map(|reverse| reverse.target.clone()).into_iter().collect(),
             ..Facts::default()
         }
