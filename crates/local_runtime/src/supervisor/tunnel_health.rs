@@ -51,8 +51,8 @@ async fn through(order: &HealthOrder, path: HealthPath) -> Result<(), HealthFail
         Err(error) => return Err(HealthFailure::Path(error.to_string())),
     };
     // Clients of databases dial; so one connection of this machine is led into the far end.
-    let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(unreachable)?;
-    let port = door.local_addr().map_err(unreachable)?.port();
+    let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| unreachable(&error))?;
+    let port = door.local_addr().map_err(|error| unreachable(&error))?.port();
     let lead = async {
         if let Ok((mut near, _)) = door.accept().await {
             let mut far_end = far_end;
@@ -67,7 +67,7 @@ async fn through(order: &HealthOrder, path: HealthPath) -> Result<(), HealthFail
     }
 }
 
-fn unreachable(error: std::io::Error) -> HealthFailure {
+fn unreachable(error: &std::io::Error) -> HealthFailure {
     HealthFailure::Path(error.to_string())
 }
 
@@ -87,7 +87,7 @@ async fn ask(order: &HealthOrder, port: u16) -> Result<(), HealthFailure> {
 }
 
 async fn page(port: u16, path: &str, statuses: &[u16]) -> Result<(), HealthFailure> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map_err(unreachable)?;
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| unreachable(&error))?;
     let status = get(stream, port, path).await.map_err(|error| HealthFailure::Path(error.to_string()))?;
     if statuses.contains(&status) {
         return Ok(());
@@ -98,10 +98,10 @@ async fn page(port: u16, path: &str, statuses: &[u16]) -> Result<(), HealthFailu
 
 /// The other server accepts whether anything is behind it or not, but then closes.
 async fn stays_open(port: u16) -> Result<(), HealthFailure> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map_err(unreachable)?;
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| unreachable(&error))?;
     match tokio::time::timeout(SOON, stream.read(&mut [0])).await {
         Ok(Ok(0)) => Err(HealthFailure::Path("the connection is closed at once".to_owned())),
-        Ok(Err(error)) => Err(unreachable(error)),
+        Ok(Err(error)) => Err(unreachable(&error)),
         Ok(Ok(_)) | Err(_) => Ok(()),
     }
 }
