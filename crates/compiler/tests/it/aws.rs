@@ -4,6 +4,7 @@ mod manifests;
 
 pub(crate) use manifests::{ADOPTED, CLOSED, RECORDS, SHOP};
 
+use crate::blueprints::files_of;
 use crate::support::{MemoryFiles, TODAY, text_of};
 use base64::Engine as _;
 use compiler::{AwsDeployment, Compilation, Options, compile, export_cloudformation, lower_to_aws, render_templates};
@@ -26,6 +27,23 @@ fn source_files() -> MemoryFiles {
 /// A service that runs from a folder, in an account.
 pub(crate) fn pages() -> AwsDeployment {
     lower(&format!("{HEAD}{PAGES}"), &source_files()).0
+}
+
+/// The blueprint with an application on a database, with some words of it replaced.
+pub(crate) fn webapp(replaced: &[(&str, &str)]) -> (AwsDeployment, PathBuf) {
+    let (manifest, files, folder) = webapp_manifest(replaced);
+    (lower(&manifest, &files).0, folder)
+}
+
+fn webapp_manifest(replaced: &[(&str, &str)]) -> (String, MemoryFiles, PathBuf) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../blueprints/private-webapp");
+    let files = files_of(&folder);
+    let mut manifest = files.0["landfall.yaml"].clone();
+    for (from, to) in replaced {
+        assert!(manifest.contains(from), "{from}");
+        manifest = manifest.replace(from, to);
+    }
+    (manifest, files, folder)
 }
 
 fn blueprint_files() -> MemoryFiles {
@@ -86,6 +104,17 @@ pub(crate) fn shapes() -> Vec<(&'static str, AwsDeployment, TemplateSet)> {
     let mut shapes = vec![("tabpy", deployment, templates)];
     for (name, components) in SHAPES {
         let (deployment, templates) = lower(&format!("{HEAD}{components}"), &source_files());
+        shapes.push((name, deployment, templates));
+    }
+    let cluster: &[(&str, &str)] =
+        &[("default: mysql", "default: postgres"), ("kind: database\n", "kind: database\n    aurora: true\n")];
+    for (name, replaced) in [
+        ("private-webapp", &[][..]),
+        ("private-webapp-mariadb", &[("default: mysql", "default: mariadb")][..]),
+        ("private-webapp-cluster", cluster),
+    ] {
+        let (manifest, files, _) = webapp_manifest(replaced);
+        let (deployment, templates) = lower(&manifest, &files);
         shapes.push((name, deployment, templates));
     }
     shapes

@@ -2,9 +2,9 @@
 
 use super::database::Database;
 use super::kept::Kept;
-use super::ways_in::{user_data_of, webapp};
+use super::ways_in::user_data_of;
 use super::world::{Door, World, output};
-use crate::aws::host_files;
+use crate::aws::{host_files, webapp};
 
 #[test]
 fn an_application_shows_rows_of_its_database() {

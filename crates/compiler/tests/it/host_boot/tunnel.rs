@@ -3,8 +3,9 @@
 use super::database::Database;
 use super::kept::{Kept, SERVER};
 use super::machine::Machine;
-use super::ways_in::{key_pair, user_data_of, webapp};
+use super::ways_in::{key_pair, user_data_of};
 use super::world::{Door, World, output, skipped, wait};
+use crate::aws::webapp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

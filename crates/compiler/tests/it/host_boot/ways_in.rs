@@ -3,23 +3,10 @@
 use super::database::Database;
 use super::kept::{Kept, SERVER};
 use super::world::{Door, World, output, wait};
-use crate::aws::{RECORDS, compiled, lower, user_data};
-use crate::blueprints::files_of;
+use crate::aws::{RECORDS, compiled, user_data, webapp};
 use compiler::AwsDeployment;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// The blueprint with an application on a database, with some words of it replaced.
-pub(super) fn webapp(replaced: &[(&str, &str)]) -> (AwsDeployment, PathBuf) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../blueprints/private-webapp");
-    let files = files_of(&folder);
-    let mut manifest = files.0["landfall.yaml"].clone();
-    for (from, to) in replaced {
-        assert!(manifest.contains(from), "{from}");
-        manifest = manifest.replace(from, to);
-    }
-    (lower(&manifest, &files).0, folder)
-}
 
 /// The user data of one host, with what is known when its stack is made.
 pub(super) fn user_data_of(deployment: &AwsDeployment, template: &str) -> String {

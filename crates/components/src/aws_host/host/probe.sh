@@ -16,7 +16,7 @@ elif systemctl is-active --quiet "$UNIT" &&
   if said=$(query 2>&1); then works=1; fi
 fi
 # Where nothing listens the client has no connection, and says itself why.
-if test "$works" = 0 && [[ "$said" != *ConnectionRefused* ]]; then echo "no query comes through: ${said##*$'\n'}"; fi
+if test "$works" = 0 && [[ "$said" != *ConnectionRefused* ]]; then echo "no query comes through: $(tail -n 1 <<<"$said")"; fi
 # Goes to the log group with the lines of the client: whoever asks how the tunnel is reads the last one.
 echo "$(date --utc +%FT%TZ) $METRIC: $works"
 call monitoring/ -d Action=PutMetricData -d Version=2010-08-01 -d "Namespace=$NAMESPACE" \
