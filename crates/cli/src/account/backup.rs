@@ -3,7 +3,6 @@
 use crate::account::cloud::Cloud;
 use crate::account::session::Visit;
 use crate::account::up::lease;
-use crate::account::verify::require_deployed;
 use crate::arguments::{BackupArguments, DeploymentArguments};
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -24,9 +23,7 @@ pub(crate) fn make(
     let place = place(cloud, arguments.database.as_deref())?;
     let account = &arguments.deployment.account;
     let visit = Visit { stops_orderly: true, ..Visit::looking(cloud, account, surroundings, console) };
-    let backup = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let backup = visit.deployed(async |session, world| {
         let lease = session.acquire(&lease("backup", arguments.wait)).await.map_err(CommandError::Fault)?;
         let work = session.back_up(place, &world, arguments.about.as_deref());
         session.while_held(lease, work).await.map_err(CommandError::Fault)
@@ -67,9 +64,7 @@ pub(crate) fn list(
     console: &Console,
 ) -> Result<(), CommandError> {
     let visit = Visit::looking(cloud, &arguments.account, surroundings, console);
-    let all = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let all = visit.deployed(async |session, world| {
         let mut all = Vec::new();
         for place in &cloud.deployment.databases {
             let snapshots = session.snapshots(place, &world).await.map_err(CommandError::Preflight)?;

@@ -86,13 +86,13 @@ impl Cloud {
             values: arguments.values.clone(),
         };
         match Self::open(&manifest, surroundings, console)? {
-            Opened::Cloud(cloud) => cloud.as_it_stands(&arguments.account, surroundings, console).map(Some),
+            Opened::Cloud(cloud) => cloud.with_current_secrets(&arguments.account, surroundings, console).map(Some),
             Opened::Local(project) => project.application(console).map(|_| None),
         }
     }
 
     /// The same with the secrets that the account has now: it alone remembers how far they are in being replaced.
-    pub(crate) fn as_it_stands(
+    pub(crate) fn with_current_secrets(
         self,
         account: &AccountArguments,
         surroundings: &Surroundings,

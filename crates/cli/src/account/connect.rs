@@ -3,7 +3,7 @@
 use crate::account::cloud::Cloud;
 use crate::account::running::read_secret;
 use crate::account::session::Visit;
-use crate::account::verify::{require_deployed, warn_of_another_manifest};
+use crate::account::verify::warn_of_another_manifest;
 use crate::account::way::{Way, Ways, Whereabouts, place};
 use crate::arguments::ConnectArguments;
 use crate::command_error::CommandError;
@@ -38,9 +38,7 @@ pub(crate) fn run(
     let client = Client::find(login.engine)?;
     let visit = Visit::looking(cloud, &arguments.deployment.account, surroundings, console);
     let ways = visit.ways()?;
-    let (to, password) = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let (to, password) = visit.deployed(async |session, world| {
         warn_of_another_manifest(&world, cloud, console);
         let to = Whereabouts::of(place, &world, cloud).map_err(CommandError::Preflight)?;
         let password = read_secret(session.account, &cloud.deployment, &login.password).await;

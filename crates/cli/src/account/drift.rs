@@ -4,7 +4,6 @@ use crate::account::cloud::Cloud;
 use crate::account::codes;
 use crate::account::plan::place;
 use crate::account::session::Visit;
-use crate::account::verify::require_deployed;
 use crate::arguments::DeploymentArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -22,11 +21,7 @@ pub(crate) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     let visit = Visit { stops_orderly: true, ..Visit::looking(cloud, &arguments.account, surroundings, console) };
-    let report = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
-        session.drift(&world).await.map_err(CommandError::Preflight)
-    })?;
+    let report = visit.deployed(async |session, world| session.drift(&world).await.map_err(CommandError::Preflight))?;
     if console.json {
         console.document(&json!({
             "version": 1,

@@ -2,7 +2,6 @@
 
 use crate::account::cloud::Cloud;
 use crate::account::session::Visit;
-use crate::account::verify::require_deployed;
 use crate::arguments::DeploymentArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -20,9 +19,7 @@ pub(crate) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     let visit = Visit::looking(cloud, &arguments.account, surroundings, console);
-    let events = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let events = visit.deployed(async |session, world| {
         let mut all: Vec<(String, StackEvent)> = Vec::new();
         for seen in world.stacks.values() {
             let events = session.account.events(&seen.stack.id, None).await;

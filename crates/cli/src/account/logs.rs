@@ -2,7 +2,6 @@
 
 use crate::account::cloud::Cloud;
 use crate::account::session::{Connected, Visit};
-use crate::account::verify::require_deployed;
 use crate::arguments::LogsArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -31,9 +30,7 @@ pub(crate) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     let visit = Visit::looking(cloud, &arguments.deployment.account, surroundings, console);
-    visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    visit.deployed(async |session, world| {
         let groups = chosen(groups(session, cloud, &world).await?, &arguments.component)?;
         let several = groups.len() > 1;
         let mut seen: BTreeMap<String, LogTail> = BTreeMap::new();

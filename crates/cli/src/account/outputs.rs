@@ -5,7 +5,6 @@ use crate::account::bastions;
 use crate::account::cloud::Cloud;
 use crate::account::running::CloudRunning;
 use crate::account::session::{Connected, Visit};
-use crate::account::verify::require_deployed;
 use crate::arguments::OutputsArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -31,9 +30,7 @@ pub(crate) fn run(
     }
     let wanted = |output: &Output| only.is_none_or(|only| output.name == only);
     let visit = Visit::looking(cloud, &arguments.deployment.account, surroundings, console);
-    let outputs = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let outputs = visit.deployed(async |session, world| {
         let depth = if arguments.reveal { Depth::Secrets } else { Depth::PublicKeys };
         filled(session, cloud, &world, &wanted, depth).await
     })?;

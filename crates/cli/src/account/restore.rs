@@ -3,7 +3,6 @@
 use crate::account::cloud::Cloud;
 use crate::account::session::{Connected, Visit};
 use crate::account::up::lease;
-use crate::account::verify::require_deployed;
 use crate::arguments::RestoreArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -45,9 +44,7 @@ pub(crate) fn run(
     }
     let account = &arguments.deployment.account;
     let visit = Visit { stops_orderly: true, ..Visit::looking(cloud, account, surroundings, console) };
-    let (snapshot, restored) = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let (snapshot, restored) = visit.deployed(async |session, world| {
         let (place, snapshot) = chosen(cloud, session, &world, &arguments.backup).await?;
         let lease = session.acquire(&lease("restore", arguments.wait)).await.map_err(CommandError::Fault)?;
         let work = session.restore(place, &world, &snapshot, into);

@@ -15,7 +15,7 @@ use aws_cloud::{CloudAccount, ConnectOptions};
 use engine::SystemClock;
 use model::{Fault, FaultKind};
 use stacks::account::Identity;
-use stacks::{Calls, Notice, Pacer, Session};
+use stacks::{Calls, Notice, Pacer, Session, World};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -87,11 +87,18 @@ impl<'a> Visit<'a> {
                 work(&session, &identity).await
             };
             tokio::pin!(work);
+            // Who only looks leaves nothing to be stopped in order.
+            let stopped = tokio::signal::ctrl_c();
+            tokio::pin!(stopped);
             let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
             loop {
                 tokio::select! {
                     result = &mut work => return result,
                     _ = beats.tick() => view.heartbeat(began),
+                    stopped = &mut stopped, if !self.stops_orderly => {
+                        stopped?;
+                        return Err(CommandError::Interrupted);
+                    }
                 }
             }
         });
@@ -100,6 +107,18 @@ impl<'a> Visit<'a> {
             self.console.tell(&format!("Evidence: {}", folder.display()));
         }
         result
+    }
+
+    /// As [`Visit::run`], with what is there, which must be something.
+    pub(crate) fn deployed<T>(
+        &self,
+        work: impl AsyncFnOnce(&Session<'_, Connected<'_>>, World) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        self.run(async |session, _| {
+            let world = session.observe().await.map_err(CommandError::Preflight)?;
+            require_deployed(&world, self.cloud)?;
+            work(session, world).await
+        })
     }
 
     /// How one gets into its databases.
@@ -156,6 +175,18 @@ impl<'a> Visit<'a> {
             }
         }
     }
+}
+
+/// Refuses to speak of a deployment that is not there.
+pub(crate) fn require_deployed(world: &World, cloud: &Cloud) -> Result<(), CommandError> {
+    if !world.stacks.is_empty() {
+        return Ok(());
+    }
+    let environment = &cloud.application.environment;
+    let doing =
+        format!("looking for {} in account {}", cloud.deployment.name, environment.account.as_deref().unwrap_or("?"));
+    let fault = Fault::new(FaultKind::NeedsPerson, doing, format!("none of its stacks is in {}", cloud.region()));
+    Err(CommandError::Preflight(fault.help(format!("type `{}`", cloud.command("up")))))
 }
 
 /// Ctrl-C once stops in order, twice leaves; either way stacks go on by themselves.

@@ -2,7 +2,6 @@
 
 use crate::account::cloud::Cloud;
 use crate::account::session::{Connected, Visit};
-use crate::account::verify::require_deployed;
 use crate::arguments::DeploymentArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -27,9 +26,7 @@ pub(crate) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     let visit = Visit::looking(cloud, &arguments.account, surroundings, console);
-    let (world, groups) = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let (world, groups) = visit.deployed(async |session, world| {
         let groups = groups(session, cloud, &world).await?;
         Ok((world, groups))
     })?;

@@ -2,7 +2,6 @@
 
 use crate::account::cloud::Cloud;
 use crate::account::session::Visit;
-use crate::account::verify::require_deployed;
 use crate::account::way::{Patience, Ways, Whereabouts, place};
 use crate::arguments::TunnelOpenArguments;
 use crate::command_error::CommandError;
@@ -28,11 +27,7 @@ pub(crate) fn run(
     }
     let visit = Visit::looking(cloud, &arguments.deployment.account, surroundings, console);
     let ways = visit.ways()?;
-    let to = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
-        Whereabouts::of(place, &world, cloud).map_err(CommandError::Preflight)
-    })?;
+    let to = visit.deployed(async |_, world| Whereabouts::of(place, &world, cloud).map_err(CommandError::Preflight))?;
     crate::deployment::block_on(hold(&ways, &to, arguments.port.unwrap_or(0), place, console))
 }
 

@@ -4,7 +4,6 @@
 use crate::account::cloud::Cloud;
 use crate::account::logs::groups;
 use crate::account::session::{Connected, Visit};
-use crate::account::verify::require_deployed;
 use crate::arguments::DeploymentArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -116,11 +115,7 @@ pub(crate) fn status(
     console: &Console,
 ) -> Result<(), CommandError> {
     let visit = Visit::looking(cloud, &arguments.account, surroundings, console);
-    let found = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
-        look(session, cloud, &world, false).await
-    })?;
+    let found = visit.deployed(async |session, world| look(session, cloud, &world, false).await)?;
     let named = |node: &NodeId| cloud.graph.nodes.get(node).map_or_else(String::new, |node| node.component.to_string());
     if console.json {
         let tunnels: Vec<_> = found

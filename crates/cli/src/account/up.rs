@@ -5,7 +5,7 @@ use crate::account::codes;
 use crate::account::outputs::{Depth, filled};
 use crate::account::plan::{Outlook, make, options, place, refused};
 use crate::account::plan_file::Reviewed;
-use crate::account::session::{Connected, Visit};
+use crate::account::session::{Connected, Visit, require_deployed};
 use crate::account::verify::{self, Verification};
 use crate::arguments::{ManifestArguments, UpArguments};
 use crate::command_error::CommandError;
@@ -43,7 +43,7 @@ pub(crate) fn run_reviewed(
     }
     match Cloud::open(&reviewed.manifest, surroundings, console)? {
         Opened::Cloud(cloud) => {
-            let cloud = cloud.as_it_stands(&arguments.account, surroundings, console)?;
+            let cloud = cloud.with_current_secrets(&arguments.account, surroundings, console)?;
             let reviewed = Some(reviewed.plan);
             Up { cloud, rotates_from: None, reviewed, arguments, surroundings, console }.run(false)
         }
@@ -135,7 +135,7 @@ impl Up<'_> {
         visit.run(async |session, identity| {
             let (world, plan) = planned(session, identity, cloud, reviewed, arguments).await?;
             if must_exist {
-                verify::require_deployed(&world, cloud)?;
+                require_deployed(&world, cloud)?;
             }
             announce(session, cloud, &world, &plan, console).await?;
             let report = apply(session, identity, &world, &plan, rotates_from.as_ref(), arguments).await?;

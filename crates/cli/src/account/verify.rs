@@ -18,7 +18,7 @@ use crate::views::style::{CAUTION, DIM, paint};
 use engine::SystemClock;
 use model::probe::{Probe, Question};
 use model::verification::{ProbeResult, Verdict, VerificationReport};
-use model::{Digest, Fault, FaultKind, ProbeId};
+use model::{Digest, ProbeId};
 use serde_json::{Value, json};
 use stacks::{MANIFEST_TAG, Session, World};
 use std::collections::BTreeMap;
@@ -44,9 +44,7 @@ pub(crate) fn run(
     console: &Console,
 ) -> Result<(), CommandError> {
     let visit = Visit::looking(cloud, &arguments.deployment.account, surroundings, console);
-    let verification = visit.run(async |session, _| {
-        let world = session.observe().await.map_err(CommandError::Preflight)?;
-        require_deployed(&world, cloud)?;
+    let verification = visit.deployed(async |session, world| {
         warn_of_another_manifest(&world, cloud, console);
         ask(session, &visit, &world, &arguments.only, arguments.connect_to.as_ref()).await
     })?;
@@ -57,18 +55,6 @@ pub(crate) fn run(
     }
     conclude(cloud, &verification, console)?;
     if verification.report.nothing_failed() { Ok(()) } else { Err(CommandError::VerifyFailed) }
-}
-
-/// Refuses to speak of a deployment that is not there.
-pub(crate) fn require_deployed(world: &World, cloud: &Cloud) -> Result<(), CommandError> {
-    if !world.stacks.is_empty() {
-        return Ok(());
-    }
-    let environment = &cloud.application.environment;
-    let doing =
-        format!("looking for {} in account {}", cloud.deployment.name, environment.account.as_deref().unwrap_or("?"));
-    let fault = Fault::new(FaultKind::NeedsPerson, doing, format!("none of its stacks is in {}", cloud.region()));
-    Err(CommandError::Preflight(fault.help(format!("type `{}`", cloud.command("up")))))
 }
 
 /// Says that what is asked is not what was deployed, when the manifest has changed since.

@@ -19,7 +19,7 @@ pub(crate) fn run(
     let project = match Cloud::open(&arguments.manifest, surroundings, console)? {
         Opened::Cloud(cloud) if arguments.offline => return forecast(&cloud, console),
         Opened::Cloud(cloud) => {
-            let cloud = cloud.as_it_stands(&arguments.account, surroundings, console)?;
+            let cloud = cloud.with_current_secrets(&arguments.account, surroundings, console)?;
             return account::plan::run(&cloud, arguments, surroundings, console);
         }
         Opened::Local(project) => project,

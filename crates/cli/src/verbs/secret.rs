@@ -38,7 +38,7 @@ fn rotate(arguments: &RotateArguments, surroundings: &Surroundings, console: &Co
             up::run_here(&after, &[secret], manifest, application, console, begun)
         }
         Opened::Cloud(cloud) => {
-            let cloud = cloud.as_it_stands(account, surroundings, console)?;
+            let cloud = cloud.with_current_secrets(account, surroundings, console)?;
             let secret = rotation::named(cloud.replaceable(), secret)?;
             account::up::run(cloud, &[secret], &after, surroundings, console)
         }

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &UpArguments, surroundings: &Surroundings, console:
     }
     let project = match Cloud::open(&arguments.manifest, surroundings, console)? {
         Opened::Cloud(cloud) => {
-            let cloud = cloud.as_it_stands(&arguments.account, surroundings, console)?;
+            let cloud = cloud.with_current_secrets(&arguments.account, surroundings, console)?;
             return account::up::run(cloud, &[], arguments, surroundings, console);
         }
         Opened::Local(project) => project,

@@ -114,7 +114,7 @@ fn rotate(arguments: &UserChangeArguments, surroundings: &Surroundings, console:
     let project = match Cloud::open(said, surroundings, console)? {
         Opened::Cloud(cloud) => {
             find_person(name, &cloud.application)?;
-            let cloud = cloud.as_it_stands(&then.account, surroundings, console)?;
+            let cloud = cloud.with_current_secrets(&then.account, surroundings, console)?;
             let secrets = passwords(cloud.replaceable(), name, &cloud.application)?;
             return account::up::run(cloud, &secrets, &after(said, then), surroundings, console);
         }

@@ -31,10 +31,7 @@ async fn watched(account: &FakeAccount, uses: &BTreeMap<String, &str>) -> Vec<BT
             status.ends_with("_COMPLETE")
         });
         for (template, login) in uses {
-            assert!(
-                there.contains(*login) || (rests && text != *template),
-                "call {call}: {login} is not in {there:?}"
-            );
+            assert!(there.contains(*login) || (rests && text != *template), "call {call}: {login} is not in {there:?}");
         }
         if all.last() != Some(&there) {
             all.push(there);

@@ -63,7 +63,7 @@ pub(crate) fn run(
             said = account::access::of(&cloud, said);
             let account = &arguments.account;
             let looked = cloud
-                .as_it_stands(account, surroundings, console)
+                .with_current_secrets(account, surroundings, console)
                 .and_then(|cloud| account::access::look(&cloud, &said, &wanted, account, surroundings, console));
             looked.unwrap_or_else(|error| {
                 trouble = Some(error);

@@ -166,8 +166,8 @@ impl Notes {
         let mut client = if self.kind == Kind::Postgres {
             let entries = fs::read_dir(&run).into_iter().flatten().flatten();
             let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-            let port = names.filter_map(|name| name.strip_prefix(".s.PGSQL.").map(str::to_owned));
-            let port = port.filter(|port| !port.ends_with(".lock")).next().unwrap_or_default();
+            let mut ports = names.filter_map(|name| name.strip_prefix(".s.PGSQL.").map(str::to_owned));
+            let port = ports.find(|port| !port.ends_with(".lock")).unwrap_or_default();
             let mut client = Command::new("psql");
             client.args(["-X", "-A", "-t", "-q", "-w", "-U", "landfall_admin", "-d", database, "-c", statement]);
             client.arg("-h").arg(&run).args(["-p", &port]).env("PGPASSWORD", password);

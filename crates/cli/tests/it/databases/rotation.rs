@@ -138,7 +138,7 @@ fn moments(count: usize) -> Vec<usize> {
         return all.collect();
     }
     let step = (count - 1).div_ceil(SAMPLE - 1).max(1);
-    all.clone().step_by(step).chain([count]).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    all.step_by(step).chain([count]).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
 }
 
 fn is_cut_off_anywhere(kind: Kind) {
