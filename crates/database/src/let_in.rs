@@ -73,6 +73,9 @@ fn is_about_access(strange: &Strange) -> bool {
         | Strange::UnmanagedGrant { .. }
         | Strange::WithoutTls { .. }
         | Strange::PublicConnect { .. } => true,
-        Strange::UnmanagedDatabase { .. } | Strange::DataChanged { .. } | Strange::DataHalfApplied { .. } => false,
+        Strange::UnmanagedDatabase { .. }
+        | Strange::HalfRestored { .. }
+        | Strange::DataChanged { .. }
+        | Strange::DataHalfApplied { .. } => false,
     }
 }

@@ -35,7 +35,8 @@ pub mod verifier;
 pub use access::{Access, Address, Tls};
 pub use apply::{Given, Progress, apply};
 pub use backup::{
-    BackedUpDatabase, BackedUpRole, Backup, DESCRIPTION, Restored, RowDifference, backup, check, restore,
+    BackedUpDatabase, BackedUpRole, Backup, DESCRIPTION, Restored, RowDifference, abandon_restore, backup, check,
+    finish_restore, restore,
 };
 pub use change::{Change, DropReason, What};
 pub use check::Passwords;

@@ -93,6 +93,11 @@ pub enum Strange {
         /// The database.
         database: String,
     },
+    /// A restore into the database was cut off, or is at work. It stays until it is restored again.
+    HalfRestored {
+        /// The database.
+        database: String,
+    },
     /// A data file has another content than the one that was loaded; data is loaded once, it is not loaded again.
     DataChanged {
         /// The database.
@@ -137,6 +142,11 @@ impl fmt::Display for Strange {
                 write!(f, "everybody may connect to database {database}, and the administrator may not change that")
             }
             Self::UnmanagedDatabase { database } => write!(f, "database {database} is not in the manifest"),
+            Self::HalfRestored { database } => write!(
+                f,
+                "database {database} is half restored: `landfall restore` was cut off (or is at work just now); type it again with `--into {database}`, \
+                 which begins anew, or drop the database"
+            ),
             Self::DataChanged { database, path, loaded } => write!(
                 f,
                 "{path} has changed since it was loaded into {database} ({loaded}), and is not loaded again: put what is new into a file of its own"

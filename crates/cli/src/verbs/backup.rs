@@ -6,6 +6,7 @@ use crate::arguments::{BackupArguments, BackupVerb, DeploymentArguments};
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::deployment::{block_on, find_existing, lease};
+use crate::interrupt;
 use crate::surroundings::Surroundings;
 use crate::views::style::duration;
 use crate::views::table::columns;
@@ -36,8 +37,13 @@ fn make(arguments: &BackupArguments, console: &Console) -> Result<(), CommandErr
     let source = source(graph, arguments.database.as_deref())?;
     let (backup, removed) = block_on(async {
         let _lease = lease(&existing.target, "backup", arguments.wait, console).await?;
+        let interrupt = interrupt::listen_saying("\nStopping; what was made of the backup is removed.".to_owned())?;
         let tell = |words: &str| console.tell(&format!("  {words}"));
-        existing.target.back_up(source, arguments.about.as_deref(), &tell).await.map_err(CommandError::Fault)
+        existing
+            .target
+            .back_up(source, arguments.about.as_deref(), &interrupt, &tell)
+            .await
+            .map_err(CommandError::Fault)
     })?;
     if console.json {
         return console.document(&json!({

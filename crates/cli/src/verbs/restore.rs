@@ -5,15 +5,17 @@ use crate::account::cloud::Cloud;
 use crate::arguments::RestoreArguments;
 use crate::command_error::CommandError;
 use crate::console::Console;
-use crate::deployment::{block_on, find_existing, lease};
+use crate::deployment::{Existing, block_on, find_existing, lease};
+use crate::interrupt;
 use crate::surroundings::Surroundings;
 use crate::verbs::backup::source;
 use crate::views;
 use crate::views::style::{BAD, GOOD, duration, paint};
 use engine::SystemClock;
-use local_runtime::{KeptBackup, Recovery, Tried};
+use local_runtime::{BackupSource, KeptBackup, Recovery, Tried};
 use model::database::Engine;
 use model::verification::{Verdict, VerificationReport};
+use model::{Fault, FaultKind};
 use serde_json::json;
 use std::time::Instant;
 
@@ -39,16 +41,30 @@ fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<()
     let begun = Instant::now();
     let (recovery, asked) = block_on(async {
         let _lease = lease(&existing.target, "restore", arguments.wait, console).await?;
+        let words = format!("\nStopping; what was made of {} is taken away.", arguments.into);
+        let interrupt = interrupt::listen_saying(words)?;
         let tell = |words: &str| console.tell(&format!("  {words}"));
-        let restored = existing.target.restore(backup, source, database, &arguments.into, &tell).await;
-        let recovery = restored.map_err(CommandError::Preflight)?;
-        let rehearsal = existing.target.rehearse(graph, source, database, &arguments.into, &tell).await;
-        let rehearsal = rehearsal.map_err(CommandError::Fault)?;
-        let probes = rehearsal.probes();
-        let options = prober::Options::new(&SystemClock);
-        let report = prober::verify(&probes, &rehearsal, &options, &|_| {}).await;
-        let applications = rehearsal.end().await.map_err(CommandError::Fault)?;
-        Ok::<_, CommandError>((recovery, Asked { applications, report }))
+        let work = async {
+            let restored = existing.target.restore(backup, source, database, &arguments.into, &tell).await;
+            let recovery = restored.map_err(CommandError::Preflight)?;
+            let rehearsal = existing.target.rehearse(graph, source, database, &arguments.into, &tell).await;
+            let rehearsal = rehearsal.map_err(CommandError::Fault)?;
+            let probes = rehearsal.probes();
+            let options = prober::Options::new(&SystemClock);
+            let report = prober::verify(&probes, &rehearsal, &options, &|_| {}).await;
+            let applications = rehearsal.end().await.map_err(CommandError::Fault)?;
+            existing.target.finish_restore(source, &arguments.into).await.map_err(CommandError::Fault)?;
+            Ok::<_, CommandError>((recovery, Asked { applications, report }))
+        };
+        let outcome = tokio::select! {
+            biased;
+            () = interrupt.cancelled() => None,
+            outcome = work => Some(outcome),
+        };
+        match outcome {
+            Some(outcome) => outcome,
+            None => Err(abandon(&existing, source, &arguments.into).await),
+        }
     })?;
     let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let is_right = recovery.restored.differences.is_empty() && asked.holds();
@@ -70,7 +86,7 @@ fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<()
         console.document(&json!({
             "version": 1, "deployment": existing.name, "backup": backup.id, "database": database,
             "into": recovery.restored.database, "tables": recovery.restored.tables, "differences": differences,
-            "lost_roles": recovery.lost_roles, "new_roles": recovery.new_roles, "applications": applications,
+            "replaced_half": recovery.restored.replaces_half, "lost_roles": recovery.lost_roles, "new_roles": recovery.new_roles, "applications": applications,
             "report": asked.report, "restored_ms": recovery.restored.milliseconds, "took_ms": took, "as_it_was": is_right,
         }))?;
     } else {
@@ -83,6 +99,23 @@ fn on_this_machine(arguments: &RestoreArguments, console: &Console) -> Result<()
         ));
     }
     if is_right { Ok(()) } else { Err(CommandError::VerifyFailed) }
+}
+
+/// Takes away what was made, and says so.
+async fn abandon(existing: &Existing, source: BackupSource<'_>, into: &str) -> CommandError {
+    match existing.target.abandon_restore(source, into).await {
+        Ok(_) => CommandError::Fault(
+            Fault::new(
+                FaultKind::Interrupted,
+                format!("restoring into {into}"),
+                "it was interrupted; nothing of it is left",
+            )
+            .help("type the same command again"),
+        ),
+        Err(fault) => CommandError::Fault(
+            fault.help(format!("`landfall drift` says whether {into} is there half; the same command begins anew")),
+        ),
+    }
 }
 
 /// What the applications and roles that use the database said to its copy.
@@ -185,6 +218,9 @@ fn show(backup: &KeptBackup, database: &str, recovery: &Recovery, console: &Cons
     let restored = &recovery.restored;
     let took = duration(restored.milliseconds);
     console.line(&format!("Restored {database} of {} into {} in {took}.", backup.id, restored.database))?;
+    if restored.replaces_half {
+        console.line("  what a restore that was cut off had left there was removed first")?;
+    }
     if let Some((was, is)) = &restored.upgraded {
         console.line(&format!("  it was made by release {was}, and the server is {is}"))?;
     }

@@ -4,9 +4,11 @@
 //! table, the roles, the server's version, how long it took. It is made under another name and renamed when all of it is on
 //! disk, so that what bears its name is whole.
 
+pub(crate) mod half;
 mod manifest;
 mod tool;
 
+pub use half::{abandon_restore, finish_restore};
 pub use manifest::{BackedUpDatabase, BackedUpRole, Backup};
 
 use crate::access::Access;
@@ -97,6 +99,8 @@ async fn fill(programs: Option<&Path>, access: &Access, content: &DatabaseConten
 ///
 /// # Errors
 /// When the database is there already, the backup is damaged, or the tool fails: then the new database is taken away again.
+///
+/// The new database bears a mark until [`finish_restore`]; one that bears it when this begins was cut off, and is made anew.
 pub async fn restore(
     programs: Option<&Path>,
     access: &Access,
@@ -120,7 +124,6 @@ pub async fn restore(
         let what = format!("the backup is of {}, the server is {engine}", description.engine);
         return Err(refused(what, "restore it into a server of its engine"));
     }
-    let quoted = quote::name(engine, into);
     let mut home = Connection::open_as_administrator(access).await?;
     let (was, is) = (release(&description.server), release(&version(&mut home).await?));
     if series(engine, &was) > series(engine, &is) {
@@ -131,24 +134,17 @@ pub async fn restore(
         );
         return Err(refused(what, format!("restore it into {engine} {} or newer", dotted(series(engine, &was)))));
     }
-    if is_there(&mut home, engine, into).await? {
+    let replaces_half = half::is_half(&mut home, engine, into).await?;
+    if replaces_half {
+        half::remove(&mut home, engine, into).await?;
+    } else if is_there(&mut home, engine, into).await? {
         return Err(there_already(into));
     }
     let owner = match access.engine.speaks_mysql() {
         true => None,
         false => Some(owner_group(&mut home, access, into).await?),
     };
-    let charset = match &owner {
-        None => " CHARACTER SET utf8mb4".to_owned(),
-        Some(owner) => format!(" OWNER {} TEMPLATE template0 ENCODING 'UTF8'", quote::name(access.engine, owner)),
-    };
-    match home.run(format!("CREATE DATABASE {quoted}{charset};")).await {
-        Ok(()) => {}
-        Err(error) if error.has_code("42P04") || error.has_code("1007") => {
-            return Err(there_already(into));
-        }
-        Err(error) => return Err(error),
-    }
+    half::create(&mut home, engine, into, owner.as_deref()).await?;
     let result = match load(programs, access, into, owner.as_deref(), &path).await {
         Ok(()) => compare(access, into, copied).await,
         Err(error) => Err(error),
@@ -159,6 +155,7 @@ pub async fn restore(
             Ok(Restored {
                 database: into.to_owned(),
                 differences,
+                replaces_half,
                 tables: copied.rows.len(),
                 upgraded: (series(engine, &was) != series(engine, &is)).then(|| (dotted(&was), dotted(&is))),
                 milliseconds: milliseconds(begun),
@@ -166,7 +163,7 @@ pub async fn restore(
         }
         Err(error) => {
             // The failure is told, not that of cleaning up.
-            let _ = home.run(format!("DROP DATABASE {quoted};")).await;
+            let _ = half::remove(&mut home, engine, into).await;
             Err(error)
         }
     }
@@ -209,6 +206,8 @@ async fn owner_group(home: &mut Connection, access: &Access, database: &str) -> 
 pub struct Restored {
     /// The new database.
     pub database: String,
+    /// Whether what an earlier restore that was cut off had left was taken away first.
+    pub replaces_half: bool,
     /// The releases of the backup and of the server, where they are of different series.
     pub upgraded: Option<(String, String)>,
     /// How many tables were counted.

@@ -48,7 +48,7 @@ pub(super) async fn dump(programs: Option<&Path>, access: &Access, database: &st
         given.postgres(&mut command, access, database);
         command
     };
-    run(command.stdout(output)).await?;
+    run(command.stdin(Stdio::null()).stdout(output)).await?;
     to_be_synced.sync_all().map_err(|cause| file(into, cause))
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn load_as(
             command.arg(format!("--role={owner}"));
         }
         given.postgres(&mut command, access, database);
-        run(command.arg(dump).stdout(Stdio::null())).await?;
+        run(command.arg(dump).stdin(Stdio::null()).stdout(Stdio::null())).await?;
     }
     Ok(())
 }
@@ -139,7 +139,9 @@ async fn output(command: &mut Command) -> Result<Vec<u8>> {
     if command.as_std().get_args().next().is_none() {
         return Err(failed("it was given nothing to do".to_owned()));
     }
-    let child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().map_err(|cause| failed(cause.to_string()))?;
+    // A Ctrl-C at the terminal is for the command, which ends its tools itself: it goes to the whole group.
+    command.process_group(0).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn().map_err(|cause| failed(cause.to_string()))?;
     let output = child.wait_with_output().await.map_err(|cause| failed(cause.to_string()))?;
     if output.status.success() {
         return Ok(output.stdout);

@@ -2,6 +2,7 @@
 
 use super::state::{Account, Load, Login, Recorded, State, as_grantee};
 use super::{name, text};
+use crate::backup::half::MARK;
 use crate::connection::{Connection, Row};
 use crate::error::Result;
 use crate::observed::AppliedData;
@@ -123,7 +124,11 @@ impl Grants {
 async fn users(home: &mut Connection, state: &mut State, mut grants: Grants) -> Result<()> {
     let users = if state.is_mariadb { MARIADB_USERS } else { MYSQL_USERS };
     let ledger = if state.has_ledger { LEDGER_ROWS } else { "" };
-    let answers = home.ask(format!("{users}{ledger}")).await?;
+    let half = match state.is_mariadb {
+        true => format!("SELECT db FROM mysql.proc WHERE name = '{MARK}';"),
+        false => format!("SELECT ROUTINE_SCHEMA FROM information_schema.ROUTINES WHERE ROUTINE_NAME = '{MARK}';"),
+    };
+    let answers = home.ask(format!("{users}{half}{ledger}")).await?;
     let mut answers = answers.into_iter().map(|answer| answer.rows);
     let mut next = || answers.next().unwrap_or_default();
     for row in next() {
@@ -150,6 +155,7 @@ async fn users(home: &mut Connection, state: &mut State, mut grants: Grants) -> 
             login.roles.insert(quoted);
         }
     }
+    state.half = next().iter().map(|row| field(row, 0)).collect();
     for row in next() {
         let grants = field(&row, 3).split_terminator('\n').map(str::to_owned).collect();
         state.recorded.insert((field(&row, 0), field(&row, 1)), Recorded { role: field(&row, 2), grants });

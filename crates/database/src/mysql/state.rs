@@ -16,6 +16,8 @@ pub(crate) struct State {
     pub(super) me: String,
     pub(super) has_ledger: bool,
     pub(crate) databases: Vec<String>,
+    /// Those into which a restore was cut off.
+    pub(super) half: BTreeSet<String>,
     pub(super) accounts: IndexMap<Account, Login>,
     /// Managed logins, from the ledger.
     pub(crate) recorded: IndexMap<Account, Recorded>,

@@ -14,8 +14,13 @@ const OWN: [&str; 7] =
 impl State {
     pub(crate) fn strange(&self, content: &DatabaseContent) -> Vec<Strange> {
         let mut strange = Vec::new();
-        let unmanaged = self.databases.iter().filter(|database| !content.databases.contains_key(*database));
-        strange.extend(unmanaged.map(|database| Strange::UnmanagedDatabase { database: database.clone() }));
+        for database in self.databases.iter().cloned() {
+            if self.half.contains(&database) {
+                strange.push(Strange::HalfRestored { database });
+            } else if !content.databases.contains_key(&database) {
+                strange.push(Strange::UnmanagedDatabase { database });
+            }
+        }
         for (account, login) in &self.accounts {
             if login.is_role || OWN.contains(&account.0.as_str()) || account.0 == self.me {
                 continue;

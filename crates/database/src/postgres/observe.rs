@@ -2,6 +2,7 @@
 
 use super::state::{Database, Membership, Recorded, Role, State};
 use super::{LEVELS, group, inside};
+use crate::backup::half::COMMENT;
 use crate::connection::{Connection, Row};
 use crate::error::Result;
 use crate::server::{LEDGER, Server};
@@ -20,7 +21,7 @@ SELECT rolname, rolcanlogin, rolinherit, rolconnlimit, rolvaliduntil IS NOT NULL
 SELECT member.rolname, granted.rolname, coalesce(grantor.rolname, ''), m.admin_option
   FROM pg_auth_members m JOIN pg_roles member ON member.oid = m.member JOIN pg_roles granted ON granted.oid = m.roleid
   LEFT JOIN pg_roles grantor ON grantor.oid = m.grantor;
-SELECT datname, owner.rolname, pg_has_role(datdba, 'USAGE'), datallowconn, datconnlimit
+SELECT datname, owner.rolname, pg_has_role(datdba, 'USAGE'), datallowconn, datconnlimit, coalesce(shobj_description(pg_database.oid, 'pg_database'), '')
   FROM pg_database JOIN pg_roles owner ON owner.oid = datdba ORDER BY datname;
 SELECT datname, coalesce(grantee.rolname, ''), a.privilege_type
   FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) a LEFT JOIN pg_roles grantee ON grantee.oid = a.grantee
@@ -109,6 +110,7 @@ async fn first(home: &mut Connection) -> Result<State> {
             is_mine: is_true(&row, 2) || state.is_superuser,
             allows_connections: is_true(&row, 3),
             limit: field(&row, 4).parse().unwrap_or(-1),
+            is_half: field(&row, 5) == COMMENT,
             ..Database::default()
         };
         state.databases.insert(field(&row, 0), database);

@@ -1,5 +1,6 @@
 //! What a PostgreSQL server has.
 
+use crate::backup::half::MARK;
 use crate::observed::AppliedData;
 use crate::server::LEDGER;
 use indexmap::IndexMap;
@@ -64,6 +65,8 @@ pub(super) struct Database {
     pub(super) allows_connections: bool,
     /// How many connections it takes; -1 is any number.
     pub(super) limit: i64,
+    /// A restore into it was cut off.
+    pub(super) is_half: bool,
     pub(super) grants: Vec<(String, String)>,
     /// What is inside, of those that are in the manifest.
     pub(super) inside: Option<Inside>,
@@ -118,8 +121,9 @@ pub(super) struct ObjectGrant {
 
 impl State {
     pub(crate) fn names(&self) -> Vec<String> {
-        let own =
-            |name: &&String| !matches!(name.as_str(), "postgres" | "template0" | "template1" | "rdsadmin" | LEDGER);
+        let own = |name: &&String| {
+            !matches!(name.as_str(), "postgres" | "template0" | "template1" | "rdsadmin" | LEDGER | MARK)
+        };
         self.databases.keys().filter(own).cloned().collect()
     }
 

@@ -116,8 +116,14 @@ impl State {
 
     fn strange_databases(&self, content: &DatabaseContent, strange: &mut Vec<Strange>) {
         let managed = self.managed_names(content);
-        let unmanaged = self.names().into_iter().filter(|database| !content.databases.contains_key(database));
-        strange.extend(unmanaged.map(|database| Strange::UnmanagedDatabase { database }));
+        let is_half = |database: &String| self.databases.get(database).is_some_and(|there| there.is_half);
+        for database in self.names() {
+            if is_half(&database) {
+                strange.push(Strange::HalfRestored { database });
+            } else if !content.databases.contains_key(&database) {
+                strange.push(Strange::UnmanagedDatabase { database });
+            }
+        }
         for (database, there) in &self.databases {
             let is_public = there.grants.iter().any(|(to, privilege)| to.is_empty() && privilege == "CONNECT");
             if is_public && there.allows_connections {

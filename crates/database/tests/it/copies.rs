@@ -2,7 +2,7 @@
 
 use crate::servers::{ALL, Kind, Running, mysql_root, postgres_programs, turn};
 use crate::world::{ask, content, converge, data, role};
-use database::{Backup, DESCRIPTION, Error, Server, backup, check, restore};
+use database::{Backup, DESCRIPTION, Error, Server, Strange, abandon_restore, backup, check, finish_restore, restore};
 use model::database::DatabaseContent;
 use model::database::GrantLevel::{Owner, ReadOnly};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,14 @@ async fn filled(server: &Running, folder: &Path) -> DatabaseContent {
     data(&mut wanted, folder, "teams", "schema.sql", schema, None);
     converge(&mut Server::new(server.administrator()), &wanted, folder).await.unwrap();
     wanted
+}
+
+/// Whether a look at the server says that the copy is half restored.
+async fn again_is_half(server: &Running, wanted: &DatabaseContent) -> bool {
+    let mut looking = Server::new(server.administrator());
+    let strange = database::observe(&mut looking, wanted).await.unwrap().strange(wanted);
+    looking.close().await;
+    strange.contains(&Strange::HalfRestored { database: "again".to_owned() })
 }
 
 #[tokio::test]
@@ -48,6 +56,12 @@ async fn what_was_copied_comes_back_under_another_name() {
 
         let restored = restore(programs.as_deref(), &access, &into, "teams", "again").await.unwrap();
         assert_eq!((restored.tables, restored.differences.len()), (2, 0));
+        assert!(again_is_half(&server, &wanted).await, "it bears its mark until it was checked");
+        let anew = restore(programs.as_deref(), &access, &into, "teams", "again").await.unwrap();
+        assert!(anew.replaces_half && !restored.replaces_half);
+        finish_restore(&access, "again").await.unwrap();
+        assert!(!again_is_half(&server, &wanted).await);
+        assert!(!abandon_restore(&access, "again").await.unwrap(), "a whole one is never taken away");
         let twice = restore(programs.as_deref(), &access, &into, "teams", "again").await;
         assert!(matches!(twice, Err(Error::Refused { .. })), "{twice:?}");
         server.sql(Some("again"), "DELETE FROM teams WHERE id = 1").await;

@@ -12,6 +12,7 @@ use model::process_graph::{DatabaseContentSpec, NodeSpec, ProcessGraph};
 use model::{ComponentName, Fault, FaultKind};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
 
 /// The beginning of a backup's name before it is whole.
 const TEMPORARY: &str = ".making-";
@@ -84,11 +85,12 @@ impl LocalTarget {
     /// call it. Returns the backup and the names of those that were removed.
     ///
     /// # Errors
-    /// When the server does not run, a tool fails or the disk is full; nothing half-made stays.
+    /// When the server does not run, a tool fails, the disk is full or it is interrupted; nothing half-made stays.
     pub async fn back_up(
         &self,
         source: BackupSource<'_>,
         about: Option<&str>,
+        interrupt: &CancellationToken,
         tell: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<(KeptBackup, Vec<String>), Fault> {
         let operation = format!("backing up {}", source.component);
@@ -96,11 +98,11 @@ impl LocalTarget {
         disk::private_folder(&all)?;
         sweep(&all);
         let (access, programs) = self.way_to(source.spec)?;
-        wait_for(&access, tell).await?;
         let id = self.free_name(source.component);
         let rest = all.join(format!("{TEMPORARY}{id}"));
         disk::private_folder(&rest)?;
         let made = async {
+            wait_for(&access, tell).await?;
             let note = Note { component: source.component.clone(), about: about.map(str::to_owned) };
             disk::write_json(&rest.join(NOTE), &note)?;
             let into = rest.join(CONTENT);
@@ -110,7 +112,15 @@ impl LocalTarget {
             std::fs::rename(&rest, &folder).map_err(|error| disk::io_fault("renaming to", &folder, &error))?;
             disk::sync_folder(&all).map_err(|error| disk::io_fault("syncing", &all, &error))
         };
-        if let Err(fault) = made.await {
+        let made = tokio::select! {
+            biased;
+            () = interrupt.cancelled() => {
+                Err(Fault::new(FaultKind::Interrupted, operation.clone(), "it was interrupted; nothing of it is left")
+                    .help("type the same command again"))
+            }
+            made = made => made,
+        };
+        if let Err(fault) = made {
             let _ = std::fs::remove_dir_all(&rest);
             return Err(fault);
         }
@@ -168,6 +178,30 @@ impl LocalTarget {
         new_roles.sort();
         new_roles.dedup();
         Ok(Recovery { restored, lost_roles, new_roles })
+    }
+
+    /// Says that a restored database was checked: until then it counts as half restored.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn finish_restore(&self, source: BackupSource<'_>, into: &str) -> Result<(), Fault> {
+        let (access, _) = self.way_to(source.spec)?;
+        let finished = database::finish_restore(&access, into).await;
+        finished.map_err(|error| error.into_fault(format!("finishing {into}")))
+    }
+
+    /// Takes away what a restore that was interrupted has made, with the rights in it. Only the holder of the lease may call it.
+    /// Returns whether there was something.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn abandon_restore(&self, source: BackupSource<'_>, into: &str) -> Result<bool, Fault> {
+        let operation = format!("taking away what was made of {into}");
+        let (access, _) = self.way_to(source.spec)?;
+        let abandoned = database::abandon_restore(&access, into).await;
+        let was_there = abandoned.map_err(|error| error.into_fault(&operation))?;
+        self.bring_to(source.spec, &operation).await?;
+        Ok(was_there)
     }
 
     /// Brings the server to what a content says.

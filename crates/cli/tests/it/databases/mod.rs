@@ -3,5 +3,6 @@
 mod certificates;
 mod copies;
 mod cuts;
+mod interrupted;
 mod notes;
 mod rotation;

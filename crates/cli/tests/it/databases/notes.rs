@@ -161,9 +161,15 @@ impl Notes {
 
     /// Says a statement as the administrator, over the socket; what the client prints, its complaints too.
     pub(super) fn say(&self, database: &str, statement: &str) -> String {
+        let output = self.administrator(database, statement).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned() + String::from_utf8_lossy(&output.stderr).trim()
+    }
+
+    /// The client with which the administrator says a statement.
+    pub(super) fn administrator(&self, database: &str, statement: &str) -> Command {
         let run = self.home().join("run/db.server");
         let password = fs::read_to_string(self.home().join("secrets/db/administrator/value")).unwrap();
-        let mut client = if self.kind == Kind::Postgres {
+        if self.kind == Kind::Postgres {
             let entries = fs::read_dir(&run).into_iter().flatten().flatten();
             let names = entries.map(|entry| entry.file_name().into_string().unwrap());
             let mut ports = names.filter_map(|name| name.strip_prefix(".s.PGSQL.").map(str::to_owned));
@@ -179,9 +185,7 @@ impl Notes {
             client.args([if database == "postgres" { "mysql" } else { database }]);
             client.arg("-S").arg(run.join("server.sock")).env("MYSQL_PWD", password);
             client
-        };
-        let output = client.output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().to_owned() + String::from_utf8_lossy(&output.stderr).trim()
+        }
     }
 
     /// Logs in with a URL and says a statement.
