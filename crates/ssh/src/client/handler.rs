@@ -67,6 +67,20 @@ impl Shared {
         Some(SshError::Ended { server: self.server.clone(), reason })
     }
 
+    /// A broken connection, with the reason that tells most: that they do not understand each other, what the server said when
+    /// it hung up, what the library says.
+    pub(crate) fn broken(&self, error: &russh::Error) -> SshError {
+        let server = self.server.clone();
+        match error {
+            russh::Error::NoCommonAlgo { kind, theirs, .. } => SshError::Protocol {
+                server,
+                reason: format!("no common {kind:?} algorithm; it offers {}", theirs.join(", ")),
+            },
+            russh::Error::Version => SshError::Protocol { server, reason: "what answers is no SSH server".to_owned() },
+            other => self.failure().unwrap_or_else(|| SshError::Ended { server, reason: in_words(other) }),
+        }
+    }
+
     /// Says why the connection is over; the first reason counts.
     pub(crate) fn end_because(&self, reason: &str) {
         self.end.send_if_modified(|end| {
@@ -122,6 +136,22 @@ impl Drop for ClientHandler {
     fn drop(&mut self) {
         self.shared.end_because("it was closed");
     }
+}
+
+/// What a server has no business to open here; the library would accept it.
+macro_rules! prohibited {
+    ($($open:ident($($said:ty),*);)*) => {$(
+        async fn $open(
+            &mut self,
+            _: Channel<Msg>,
+            $(_: $said,)*
+            reply: ChannelOpenHandle,
+            _: &mut Session,
+        ) -> Result<(), Self::Error> {
+            reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+            Ok(())
+        }
+    )*};
 }
 
 impl russh::client::Handler for ClientHandler {
@@ -191,73 +221,13 @@ impl russh::client::Handler for ClientHandler {
         Ok(())
     }
 
-    // What a server has no business to open here.
-    async fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _channel: Channel<Msg>,
-        _socket_path: &str,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-        Ok(())
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _channel: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-        Ok(())
-    }
-
-    async fn server_channel_open_session(
-        &mut self,
-        _channel: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-        Ok(())
-    }
-
-    async fn server_channel_open_direct_tcpip(
-        &mut self,
-        _channel: Channel<Msg>,
-        _host_to_connect: &str,
-        _port_to_connect: u32,
-        _originator_address: &str,
-        _originator_port: u32,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-        Ok(())
-    }
-
-    async fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _channel: Channel<Msg>,
-        _socket_path: &str,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-        Ok(())
-    }
-
-    async fn server_channel_open_x11(
-        &mut self,
-        _channel: Channel<Msg>,
-        _originator_address: &str,
-        _originator_port: u32,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-        Ok(())
+    prohibited! {
+        server_channel_open_forwarded_streamlocal(&str);
+        server_channel_open_agent_forward();
+        server_channel_open_session();
+        server_channel_open_direct_tcpip(&str, u32, &str, u32);
+        server_channel_open_direct_streamlocal(&str);
+        server_channel_open_x11(&str, u32);
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {

@@ -1,5 +1,6 @@
 //! What logs in: keys in memory, key files, the keys of an SSH agent.
 
+use super::handler::Shared;
 use super::{ClientConfig, ClientHandler};
 use crate::error::SshError;
 use crate::key::{PrivateKey, PublicKey};
@@ -33,9 +34,9 @@ pub enum Identity {
 pub(super) async fn log_in(
     handle: &mut Handle<ClientHandler>,
     config: &ClientConfig,
-    server: &str,
+    shared: &Shared,
 ) -> Result<(), SshError> {
-    let mut attempt = Attempt { handle, user: &config.user, server, offered: Vec::new(), public: Vec::new() };
+    let mut attempt = Attempt { handle, user: &config.user, shared, offered: Vec::new(), public: Vec::new() };
     let mut agent_fault = None;
     for identity in &config.identities {
         let accepted = match identity {
@@ -56,7 +57,7 @@ pub(super) async fn log_in(
     match agent_fault {
         Some(fault) if attempt.offered.is_empty() => Err(fault),
         _ => Err(SshError::KeyRefused {
-            server: server.to_owned(),
+            server: shared.server.clone(),
             user: config.user.clone(),
             offered: attempt.offered,
             public: attempt.public,
@@ -67,7 +68,7 @@ pub(super) async fn log_in(
 struct Attempt<'a> {
     handle: &'a mut Handle<ClientHandler>,
     user: &'a str,
-    server: &'a str,
+    shared: &'a Shared,
     offered: Vec<String>,
     public: Vec<String>,
 }
@@ -85,7 +86,7 @@ impl Attempt<'_> {
         match self.handle.authenticate_publickey(self.user, key).await {
             Ok(AuthResult::Success) => Ok(true),
             Ok(AuthResult::Failure { .. }) => self.refused(),
-            Err(error) => Err(self.broken(&error)),
+            Err(error) => Err(self.shared.broken(&error)),
         }
     }
 
@@ -119,7 +120,7 @@ impl Attempt<'_> {
         }
         match self.handle.best_supported_rsa_hash().await {
             Ok(best) => Ok(best.flatten().or(Some(HashAlg::Sha512))),
-            Err(error) => Err(self.broken(&error)),
+            Err(error) => Err(self.shared.broken(&error)),
         }
     }
 
@@ -127,14 +128,10 @@ impl Attempt<'_> {
     fn refused(&self) -> Result<bool, SshError> {
         if self.handle.is_closed() {
             return Err(SshError::Ended {
-                server: self.server.to_owned(),
+                server: self.shared.server.clone(),
                 reason: format!("the server closed it while {} keys were offered", self.offered.len()),
             });
         }
         Ok(false)
-    }
-
-    fn broken(&self, error: &russh::Error) -> SshError {
-        super::ended(self.server, error)
     }
 }

@@ -131,9 +131,9 @@ impl Connection {
         let handshake = config.limits.handshake;
         let mut handle = match within(&server, "exchanging keys", handshake, exchange).await? {
             Ok(handle) => handle,
-            Err(error) => return Err(shared.failure().unwrap_or_else(|| ended(&server, &error))),
+            Err(error) => return Err(shared.broken(&error)),
         };
-        match within(&server, "logging in", handshake, identity::log_in(&mut handle, config, &server)).await? {
+        match within(&server, "logging in", handshake, identity::log_in(&mut handle, config, &shared)).await? {
             Ok(()) => Ok(Self { handle, shared, limits: config.limits, cut }),
             // What the server said when it hung up tells more.
             Err(SshError::Ended { .. }) if shared.failure().is_some() => {
@@ -186,7 +186,7 @@ impl Connection {
                 server: server.clone(),
                 reason: format!("no forward to {target}: {reason:?}"),
             }),
-            Err(error) => Err(self.shared.failure().unwrap_or_else(|| ended(server, &error))),
+            Err(error) => Err(self.shared.broken(&error)),
         }
     }
 
@@ -209,7 +209,7 @@ impl Connection {
             Err(russh::Error::RequestDenied) => {
                 Err(SshError::ListenRefused { server: server.clone(), address: address.to_owned(), port })
             }
-            Err(error) => Err(self.shared.failure().unwrap_or_else(|| ended(server, &error))),
+            Err(error) => Err(self.shared.broken(&error)),
         }
     }
 
@@ -221,7 +221,7 @@ impl Connection {
         let server = &self.shared.server;
         match within(server, "asking whether it is there", limit, self.handle.send_ping()).await? {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.shared.failure().unwrap_or_else(|| ended(server, &error))),
+            Err(error) => Err(self.shared.broken(&error)),
         }
     }
 
@@ -328,17 +328,4 @@ async fn within<T>(
     work: impl Future<Output = T>,
 ) -> Result<T, SshError> {
     tokio::time::timeout(limit, work).await.map_err(|_| SshError::Timeout { server: server.to_owned(), phase, limit })
-}
-
-/// A broken connection in words. What comes from russh says little to people in some cases.
-fn ended(server: &str, error: &russh::Error) -> SshError {
-    let server = server.to_owned();
-    match error {
-        russh::Error::NoCommonAlgo { kind, theirs, .. } => SshError::Protocol {
-            server,
-            reason: format!("no common {kind:?} algorithm; it offers {}", theirs.join(", ")),
-        },
-        russh::Error::Version => SshError::Protocol { server, reason: "what answers is no SSH server".to_owned() },
-        other => SshError::Ended { server, reason: handler::in_words(other) },
-    }
 }

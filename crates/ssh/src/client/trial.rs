@@ -1,6 +1,6 @@
 //! Asking a server for something to see whether it grants it: what must be refused proves more than what works.
 
-use super::{Connection, ended, within};
+use super::{Connection, within};
 use crate::error::SshError;
 use russh::ChannelMsg;
 
@@ -44,7 +44,7 @@ impl Connection {
                 match within(server, "asking it to listen", self.limits.request, asked).await? {
                     Ok(_) => Ok(true),
                     Err(russh::Error::RequestDenied) => Ok(false),
-                    Err(error) => Err(self.shared.failure().unwrap_or_else(|| ended(server, &error))),
+                    Err(error) => Err(self.shared.broken(&error)),
                 }
             }
         }
@@ -52,7 +52,7 @@ impl Connection {
 
     async fn grants_session(&self, trial: &Trial) -> Result<bool, SshError> {
         let server = &self.shared.server;
-        let broken = |error: russh::Error| self.shared.failure().unwrap_or_else(|| ended(server, &error));
+        let broken = |error: russh::Error| self.shared.broken(&error);
         let opening = self.handle.channel_open_session();
         let mut channel = match within(server, "opening a session", self.limits.request, opening).await? {
             Ok(channel) => channel,

@@ -5,6 +5,7 @@ use crate::support::{
 };
 use ssh::{Server, ServerConfig};
 use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Scene {
     server: Server,
@@ -174,6 +175,83 @@ async fn other_keys_and_other_names_are_refused_alike() {
     let log = scene.log.text();
     assert!(log.contains("login refused for \"mallory\" with SHA256:"), "{log}");
     assert_eq!(scene.server.status().login_failures, 2);
+}
+
+/// What a client is told at a login, without what differs from one connection or key to the next.
+fn told(result: &std::process::Output) -> Vec<String> {
+    let said = words(result);
+    let answers =
+        said.lines().filter(|line| line.contains("Authentications that can continue") || line.contains(": type "));
+    answers.map(|line| line.trim().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_protocol_tells_a_stranger_nothing_about_who_exists() {
+    let ssh = need!("ssh");
+    let scene = scene(echo().await).await;
+    scene.folder.write("id", key().to_openssh().unwrap().expose(), 0o600);
+    let nobody = output(scene.folder.ssh(&ssh, &["-vvv", "-N", "mallory@127.0.0.1"])).await;
+    let somebody = output(scene.folder.ssh(&ssh, &["-vvv", "-N", "alice@127.0.0.1"])).await;
+    assert_eq!(told(&nobody), told(&somebody));
+    // The packets that came, one for each question: the same number of the same kind.
+    assert!(told(&somebody).iter().filter(|line| line.contains("can continue: publickey")).count() == 2);
+    assert!(told(&somebody).iter().any(|line| line.contains("receive packet: type 51")), "{}", words(&somebody));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_ended_still_gets_its_answer() {
+    let ssh = need!("ssh");
+    let listener = tokio::net::TcpListener::bind(local(0)).await.unwrap();
+    let target = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut heard = Vec::new();
+        socket.read_to_end(&mut heard).await.unwrap();
+        socket.write_all(&vec![b'a'; 1_000_000]).await.unwrap();
+    });
+    let scene = scene(target).await;
+    // The client's input is empty: it ends its way at once.
+    let result = output(scene.folder.ssh(&ssh, &["-W", "db:5432", "alice@127.0.0.1"])).await;
+    assert!(result.status.success(), "{}", words(&result));
+    assert_eq!(result.stdout.len(), 1_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_leads_through_it_to_what_is_stated_and_nowhere_else() {
+    let ssh = need!("ssh");
+    // Behind the bastion, another one; beside it, a third that nobody stated.
+    let behind = scene(greeter("two jumps away").await).await;
+    let beside = scene(greeter("nobody should see this").await).await;
+    let scene = scene(behind.server.address()).await;
+    let mut configuration = String::new();
+    for (name, scene, address) in [
+        ("jump", &scene, format!("127.0.0.1\n Port {}", scene.server.address().port())),
+        ("behind", &behind, "db\n Port 5432".to_owned()),
+        ("beside", &beside, format!("127.0.0.1\n Port {}", beside.server.address().port())),
+    ] {
+        let known = scene.folder.path("known_hosts");
+        std::fs::write(&known, format!("{name} {}\n", scene.config.host_key.public())).unwrap();
+        configuration += &format!(
+            "Host {name}\n HostName {address}\n HostKeyAlias {name}\n User alice\n IdentityFile {}\n \
+             UserKnownHostsFile {}\n IdentitiesOnly yes\n BatchMode yes\n StrictHostKeyChecking yes\n",
+            scene.folder.path("id").display(),
+            known.display()
+        );
+    }
+    scene.folder.write("config", &configuration, 0o600);
+    let jump = |to: &str| {
+        let mut command = std::process::Command::new(&ssh);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", scene.folder.folder.path());
+        command.arg("-F").arg(scene.folder.path("config")).args(["-J", "jump", "-W", "db:5432", to]);
+        command.stdin(std::process::Stdio::null());
+        output(command)
+    };
+    let through = jump("behind").await;
+    assert_eq!(String::from_utf8_lossy(&through.stdout), "two jumps away", "{}", words(&through));
+    let refused = jump("beside").await;
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{}", words(&refused));
+    assert!(words(&refused).contains("administratively prohibited"), "{}", words(&refused));
+    assert_eq!(beside.server.status().logins, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,6 +113,27 @@ async fn known_hosts_that_openssh_hashed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_old_algorithms_is_told_what_is_missing() {
+    let sshd = need!("sshd");
+    let user = key();
+    for (lines, offers) in [
+        ("KexAlgorithms diffie-hellman-group14-sha1", "no common Kex algorithm; it offers diffie-hellman-group14-sha1"),
+        ("Ciphers aes128-cbc", "no common Cipher algorithm; it offers aes128-cbc"),
+        ("Ciphers aes128-ctr\nMACs hmac-sha1", "no common Mac algorithm; it offers hmac-sha1"),
+    ] {
+        let old = Sshd::start(&sshd, lines).await;
+        old.authorize(&user.public().to_string());
+        let error = Connection::open(&old.client(&user)).await.err().unwrap();
+        assert!(error.to_string().contains(offers), "{lines}: {error}");
+    }
+    // The oldest that has no known weakness.
+    let fair = "KexAlgorithms diffie-hellman-group14-sha256\nCiphers aes128-ctr\nMACs hmac-sha2-256";
+    let fair = Sshd::start(&sshd, fair).await;
+    fair.authorize(&user.public().to_string());
+    Connection::open(&fair.client(&user)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_forbids_forwards_is_told_apart_from_a_dead_target() {
     let sshd = need!("sshd");
     let user = key();
