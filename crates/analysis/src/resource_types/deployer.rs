@@ -1,6 +1,9 @@
 //! The rights of whoever deploys: what CloudFormation calls in their name, and what the command calls itself.
 
+mod limits;
+
 use super::permissions;
+use limits::Limit;
 use model::cfn::ResourceGraph;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +16,10 @@ const LARGEST_POLICY: usize = 6144;
 pub struct DeployerScope<'a> {
     /// The name of the first stack and the beginning of the others'.
     pub deployment: &'a str,
+    /// What the tag `landfall:deployment` says.
+    pub application: &'a str,
+    /// What the tag `landfall:environment` says.
+    pub environment: &'a str,
     /// The account, where it is known.
     pub account: Option<&'a str>,
     /// The region, where it is known.
@@ -147,79 +154,35 @@ const OWN_OF_DATABASES: &[&str] = &[
     "ssm:ResumeSession",
     "ssm:StartSession",
     "ssm:TerminateSession",
+    "ssmmessages:OpenDataChannel",
 ];
 
-/// Of these services only what carries the deployment's name may be touched; CloudFormation names it so.
-fn named(action: &str, scope: &DeployerScope<'_>) -> Option<Vec<String>> {
-    let account = scope.account.unwrap_or("*");
-    let region = scope.region.unwrap_or("*");
-    let name = scope.deployment;
-    let (service, call) = action.split_once(':')?;
-    let arn = |text: String| vec![format!("arn:*:{text}")];
-    Some(match (service, call) {
-        ("iam", "CreateServiceLinkedRole") => arn(format!("iam::{account}:role/aws-service-role/*")),
-        ("iam", "SimulatePrincipalPolicy") | ("cloudformation", "DescribeStackDriftDetectionStatus") => return None,
-        ("iam", _) if call.contains("InstanceProfile") => vec![
-            format!("arn:*:iam::{account}:instance-profile/{name}-*"),
-            format!("arn:*:iam::{account}:role/{name}-*"),
-        ],
-        ("iam", _) => arn(format!("iam::{account}:role/{name}-*")),
-        ("cloudformation", _) => arn(format!("cloudformation:{region}:{account}:stack/{name}*/*")),
-        ("sns", _) => arn(format!("sns:{region}:{account}:{name}-*")),
-        ("s3", _) => vec![format!("arn:*:s3:::{name}-*"), format!("arn:*:s3:::{name}-*/*")],
-        ("logs", "DescribeLogGroups" | "DescribeResourcePolicies" | "CreateLogDelivery" | "DeleteLogDelivery") => {
-            return None;
-        }
-        ("logs", _) => arn(format!("logs:{region}:{account}:log-group:{name}-*")),
-        ("cloudwatch", "DescribeAlarms") => return None,
-        ("cloudwatch", _) => arn(format!("cloudwatch:{region}:{account}:alarm:{name}-*")),
-        ("ssm", "DeleteParameter" | "GetParameter" | "PutParameter") => {
-            arn(format!("ssm:{region}:{account}:parameter/landfall/{name}/*"))
-        }
-        ("ssm", "DescribeInstanceInformation") => return None,
-        ("ssm", "StartSession") => vec![
-            format!("arn:*:ec2:{region}:{account}:instance/*"),
-            format!("arn:*:ssm:{region}::document/AWS-StartPortForwardingSession*"),
-        ],
-        ("ssm", "ResumeSession" | "TerminateSession") => arn(format!("ssm:{region}:{account}:session/*")),
-        ("rds", _) if call.starts_with("Describe") => return None,
-        // What every server has that says nothing else is RDS's own.
-        ("rds", _) => vec![
-            format!("arn:*:rds:{region}:{account}:*:{name}-*"),
-            format!("arn:*:rds:{region}:{account}:og:default:*"),
-            format!("arn:*:rds:{region}:{account}:pg:default.*"),
-        ],
-        ("ssm", _) => arn(format!("ssm:{region}::parameter/aws/service/*")),
-        _ => return None,
-    })
-}
-
-/// Actions of services that are not in a region, to which a condition on the region would not apply.
-const GLOBAL: &[&str] = &["iam", "route53", "sts"];
-
 /// The policies that a deployer needs for these resources: as few documents as AWS's limit allows, each one JSON.
-/// What AWS names after the stack is limited to the deployment's name, the rest to its region.
+/// What AWS names after the stack is limited to the deployment's name, secrets and hosts to its tags, the rest to its region.
 #[must_use]
 pub fn deployer_policies(graph: &ResourceGraph, scope: &DeployerScope<'_>) -> Vec<Value> {
     let types: BTreeSet<&str> = graph.resources.values().map(|resource| resource.kind.as_str()).collect();
-    let mut by_resources: BTreeMap<(Vec<String>, bool), BTreeSet<&str>> = BTreeMap::new();
-    for action in needed(types) {
-        let service = action.split_once(':').map_or("", |(service, _)| service);
-        let resources = named(action, scope);
-        let is_regional = resources.is_none() && !GLOBAL.contains(&service);
-        by_resources
-            .entry((resources.unwrap_or_else(|| vec!["*".to_owned()]), is_regional))
-            .or_default()
-            .insert(action);
+    let secrets: Vec<&str> = graph
+        .resources
+        .iter()
+        .filter(|(_, resource)| resource.kind == "AWS::SecretsManager::Secret")
+        .map(|(id, _)| id.as_str())
+        .collect();
+    let has_databases = has_databases(&types);
+    let mut by_limit: BTreeMap<Limit, BTreeSet<&str>> = BTreeMap::new();
+    for action in needed(&types) {
+        for limit in limits::of(action, scope, &limits::Secrets { named: &secrets, has_databases }) {
+            by_limit.entry(limit).or_default().insert(action);
+        }
     }
     let mut documents: Vec<Vec<Value>> = Vec::new();
-    for ((resources, is_regional), actions) in by_resources {
+    for (Limit { resources, condition }, actions) in by_limit {
         let actions: Vec<&str> = actions.into_iter().collect();
         // A statement that is a policy by itself would still have to fit.
         for actions in actions.chunks(100) {
             let mut statement = json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
-            if let (true, Some(region)) = (is_regional, scope.region) {
-                statement["Condition"] = json!({ "StringEquals": { "aws:RequestedRegion": region } });
+            if !condition.is_empty() {
+                statement["Condition"] = json!(condition);
             }
             let fits = |document: &&mut Vec<Value>| size(document) + size(&[statement.clone()]) <= LARGEST_POLICY;
             match documents.last_mut().filter(fits) {
@@ -239,14 +202,17 @@ fn size(statements: &[Value]) -> usize {
     policy(statements.to_vec()).to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
+fn has_databases(types: &BTreeSet<&str>) -> bool {
+    types.iter().any(|kind| kind.starts_with("AWS::RDS::"))
+}
+
 /// The actions: of the schemas without what no template has, narrower where they have a `*`, and our own.
-fn needed<'t>(types: impl IntoIterator<Item = &'t str>) -> BTreeSet<&'static str> {
-    let types: Vec<&str> = types.into_iter().collect();
+fn needed(types: &BTreeSet<&str>) -> BTreeSet<&'static str> {
     let mut needed: BTreeSet<&'static str> = OWN.iter().copied().collect();
-    if types.iter().any(|kind| kind.starts_with("AWS::RDS::")) {
+    if has_databases(types) {
         needed.extend(OWN_OF_DATABASES);
     }
-    for action in permissions(types) {
+    for action in permissions(types.iter().copied()) {
         if NOT_NEEDED.iter().any(|beginning| action.starts_with(beginning)) {
             continue;
         }
@@ -265,7 +231,126 @@ mod tests {
     use super::{DeployerScope, LARGEST_POLICY, NARROWER, NOT_NEEDED, deployer_policies, permissions};
     use model::Findings;
     use model::cfn::{read, types};
+    use serde_json::json;
     use std::collections::BTreeSet;
+
+    fn scope() -> DeployerScope<'static> {
+        DeployerScope {
+            deployment: "shop-production",
+            application: "shop",
+            environment: "production",
+            account: Some("123456789012"),
+            region: Some("eu-west-1"),
+        }
+    }
+
+    /// The statements that hold an action, each as resources and condition.
+    fn statements(resources: &str, action: &str) -> Vec<(serde_json::Value, serde_json::Value)> {
+        let graph = read("t", resources, &mut Findings::new()).unwrap().graph;
+        let policies = deployer_policies(&graph, &scope());
+        let all = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
+        let holding = all.filter(|one| one["Action"].as_array().unwrap().iter().any(|name| name == action));
+        holding.map(|one| (one["Resource"].clone(), one["Condition"].clone())).collect()
+    }
+
+    const WITH_DATABASE: &str =
+        "Resources:\n  DbRolesApp: { Type: 'AWS::SecretsManager::Secret' }\n  Db: { Type: 'AWS::RDS::DBInstance' }\n";
+
+    /// Every value that is read belongs to the deployment: by its tags, or by those that RDS writes on what it keeps for a server.
+    #[test]
+    fn only_its_own_secrets_are_read() {
+        let mine = json!({
+            "Null": { "aws:ResourceTag/aws:secretsmanager:owningService": ["true"] },
+            "StringEquals": {
+                "aws:ResourceTag/landfall:deployment": ["shop"],
+                "aws:ResourceTag/landfall:environment": ["production"],
+            },
+        });
+        let all = "arn:*:secretsmanager:eu-west-1:123456789012:secret:";
+        let of_rds = |kind: &str, tag: &str| {
+            let server = format!("arn:*:rds:eu-west-1:123456789012:{kind}:shop-production-*");
+            let tag = format!("aws:ResourceTag/aws:rds:{tag}");
+            (json!([format!("{all}rds!{kind}-*")]), json!({ "StringLike": { tag: [server] } }))
+        };
+        assert_eq!(
+            statements(WITH_DATABASE, "secretsmanager:GetSecretValue"),
+            [
+                (json!([format!("{all}*")]), mine.clone()),
+                of_rds("cluster", "primaryDBClusterArn"),
+                of_rds("db", "primaryDBInstanceArn"),
+            ]
+        );
+        let without = "Resources:\n  Sealed: { Type: 'AWS::SecretsManager::Secret' }\n";
+        assert_eq!(statements(without, "secretsmanager:GetSecretValue"), [(json!([format!("{all}*")]), mine)]);
+    }
+
+    /// Whoever could tag any secret as the deployment's could read it.
+    #[test]
+    fn only_its_own_secrets_get_its_tags() {
+        for (resources, condition) in statements(WITH_DATABASE, "secretsmanager:TagResource") {
+            let is_made = resources[0].as_str().unwrap().contains(":secret:DbRolesApp-");
+            let is_of_rds = resources[0].as_str().unwrap().contains(":secret:rds!");
+            let is_mine = condition["StringEquals"]["aws:ResourceTag/landfall:deployment"][0] == "shop";
+            assert!(is_made || is_of_rds || is_mine, "{resources} {condition}");
+        }
+    }
+
+    #[test]
+    fn sessions_lead_to_ports_of_its_own_hosts() {
+        let checked = json!({ "ssm:SessionDocumentAccessCheck": ["true"] });
+        let hosts = json!({
+            "BoolIfExists": checked,
+            "StringEquals": { "ssm:resourceTag/landfall:deployment": ["shop"], "ssm:resourceTag/landfall:environment": ["production"] },
+        });
+        let document = |name: &str| format!("arn:*:ssm:eu-west-1::document/{name}");
+        assert_eq!(
+            statements(WITH_DATABASE, "ssm:StartSession"),
+            [
+                (json!(["arn:*:ec2:eu-west-1:123456789012:instance/*"]), hosts),
+                (
+                    json!([
+                        document("AWS-StartPortForwardingSession"),
+                        document("AWS-StartPortForwardingSessionToRemoteHost")
+                    ]),
+                    json!({ "BoolIfExists": checked })
+                ),
+            ]
+        );
+        let ending = statements(WITH_DATABASE, "ssm:TerminateSession");
+        assert!(!ending.is_empty());
+        for (resources, condition) in ending {
+            let by_name = resources[0].as_str().unwrap().ends_with(":session/${aws:username}-*");
+            let by_tag = condition["StringLike"]["ssm:resourceTag/aws:ssmmessages:session-id"][0] == "${aws:userid}";
+            assert!(by_name || by_tag, "{resources} {condition}");
+        }
+    }
+
+    /// What reads, opens or ends something is never allowed on everything in the region.
+    #[test]
+    fn nothing_that_reads_secrets_or_ends_hosts_is_for_everything() {
+        for action in [
+            "ec2:GetConsoleOutput",
+            "ec2:TerminateInstances",
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+            "kms:ScheduleKeyDeletion",
+            "secretsmanager:DeleteSecret",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecret",
+            "s3:GetObject",
+            "ssm:GetParameter",
+        ] {
+            let statements = statements(
+                "Resources:\n  Key: { Type: 'AWS::KMS::Key' }\n  S: { Type: 'AWS::SecretsManager::Secret' }\n  Db: { Type: 'AWS::RDS::DBInstance' }\n",
+                action,
+            );
+            assert!(!statements.is_empty(), "{action}");
+            for (resources, _) in statements {
+                assert!(resources.as_array().unwrap().iter().all(|one| one != "*"), "{action}: {resources}");
+            }
+        }
+    }
 
     /// Everything that the schemas ask for is allowed, but for what is left out with a reason.
     #[test]
@@ -273,8 +358,7 @@ mod tests {
         let resources: String =
             types::ALL.iter().enumerate().map(|(n, kind)| format!("  R{n}: {{ Type: '{kind}' }}\n")).collect();
         let graph = read("t", &format!("Resources:\n{resources}"), &mut Findings::new()).unwrap().graph;
-        let scope =
-            DeployerScope { deployment: "shop-production", account: Some("123456789012"), region: Some("eu-west-1") };
+        let scope = scope();
         let policies = deployer_policies(&graph, &scope);
         let mut allowed = BTreeSet::new();
         for policy in &policies {

@@ -6,7 +6,7 @@ use crate::console::Console;
 use crate::project::Project;
 use crate::surroundings::{Surroundings, readable};
 use analysis::resource_types::{DeployerScope, deployer_policies};
-use compiler::{AwsDeployment, ExportedFile};
+use compiler::{Application, AwsDeployment, ExportedFile};
 use local_runtime::write_atomically;
 use model::{Fault, FaultKind};
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(crate) fn run(
     let files = match arguments.format {
         ExportFormat::Cloudformation => compiler::export_cloudformation(&deployment, &templates),
         ExportFormat::Terraform => compiler::export_terraform(&deployment, &templates),
-        ExportFormat::Permissions => permissions(&deployment, application.environment.account.as_deref()),
+        ExportFormat::Permissions => permissions(&deployment, &application),
     };
     for file in &files {
         write(&arguments.directory.join(&file.path), &file.text)?;
@@ -50,9 +50,14 @@ pub(crate) fn run(
 }
 
 /// The deployer's rights, in as many documents as AWS's limit for one asks for.
-fn permissions(deployment: &AwsDeployment, account: Option<&str>) -> Vec<ExportedFile> {
-    let region = deployment.region.as_deref();
-    let scope = DeployerScope { deployment: &deployment.name, account, region };
+fn permissions(deployment: &AwsDeployment, application: &Application) -> Vec<ExportedFile> {
+    let scope = DeployerScope {
+        deployment: &deployment.name,
+        application: application.name.as_str(),
+        environment: application.environment.name.as_str(),
+        account: application.environment.account.as_deref(),
+        region: deployment.region.as_deref(),
+    };
     let policies = deployer_policies(&deployment.graph, &scope);
     let files = policies
         .iter()

@@ -5,9 +5,14 @@ use testkit::TestEnvironment;
 
 /// A machine with the blueprint in its folder.
 pub(crate) fn tabpy(machine: TestEnvironment) -> TestEnvironment {
-    let blueprint = repository().join("blueprints/tabpy");
-    for file in crate::support::files(&blueprint) {
-        let text = std::fs::read_to_string(blueprint.join(&file)).expect("a file of the blueprint");
+    blueprint("tabpy", machine)
+}
+
+/// A machine with the files of a blueprint.
+pub(crate) fn blueprint(name: &str, machine: TestEnvironment) -> TestEnvironment {
+    let folder = repository().join("blueprints").join(name);
+    for file in crate::support::files(&folder) {
+        let text = std::fs::read_to_string(folder.join(&file)).expect("a file of the blueprint");
         machine.write(file.to_str().expect("a readable path"), &text);
     }
     machine
