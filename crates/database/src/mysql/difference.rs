@@ -40,6 +40,7 @@ pub(crate) fn difference(content: &DatabaseContent, state: &State, passwords: &P
         let sql = format!("CREATE DATABASE {} CHARACTER SET utf8mb4;", name(database));
         plan.push(What::CreateDatabase { database: database.clone() }, vec![Step::home(sql)]);
     }
+    plan.orphans();
     let mut wanted = BTreeSet::new();
     for (role, declared) in &content.roles {
         for host in hosts::patterns(role, &declared.sources)? {
@@ -175,6 +176,15 @@ impl Plan<'_> {
             let steps =
                 vec![Step::home(format!("{statement} FROM {quoted};")), Step::EndSessions { login: key.0.clone() }];
             self.push(What::Revoke { from: login.clone(), what }, steps);
+        }
+    }
+
+    /// A grant cannot be taken from an account that is not there, but dropping that account takes it away.
+    fn orphans(&mut self) {
+        for (key, what) in self.state.managed_orphans() {
+            let drop = Step::home(format!("DROP USER {};", account(&key.0, &key.1)));
+            let steps = vec![drop, Step::EndSessions { login: key.0.clone() }];
+            self.changes.push(Change::new(What::Revoke { from: shown(&key.0, &key.1), what }, steps));
         }
     }
 

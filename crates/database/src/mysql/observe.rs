@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::observed::AppliedData;
 use crate::server::Server;
 use crate::{quote, verifier};
+use indexmap::IndexMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 const FIRST: &str = "SELECT @@version, SUBSTRING_INDEX(CURRENT_USER(), '@', 1),
@@ -82,6 +83,28 @@ struct Grants {
 }
 
 impl Grants {
+    /// What is left when every account has taken its own.
+    fn without_account(self) -> IndexMap<Account, BTreeSet<String>> {
+        let mut orphans: IndexMap<Account, BTreeSet<String>> = IndexMap::new();
+        let account = |grantee: &str| {
+            let (login, host) = grantee.strip_prefix('\'')?.strip_suffix('\'')?.rsplit_once("'@'")?;
+            Some((login.to_owned(), host.to_owned()))
+        };
+        for (grantee, databases) in self.databases {
+            let Some(account) = account(&grantee) else { continue };
+            let held = databases.into_iter().filter(|(_, privileges)| !privileges.is_empty());
+            orphans.entry(account).or_default().extend(held.map(|(pattern, privileges)| {
+                format!("{} on {pattern}", privileges.into_iter().collect::<Vec<_>>().join(", "))
+            }));
+        }
+        for (grantee, objects) in self.objects {
+            let Some(account) = account(&grantee) else { continue };
+            orphans.entry(account).or_default().extend(objects.into_iter().map(|(what, _)| what));
+        }
+        orphans.retain(|_, what| !what.is_empty());
+        orphans
+    }
+
     fn global(&mut self, row: &Row) {
         let all = self.global.entry(field(row, 0)).or_default();
         all.insert(field(row, 1));
@@ -148,6 +171,7 @@ async fn users(home: &mut Connection, state: &mut State, mut grants: Grants) -> 
         };
         state.accounts.insert(account, login);
     }
+    state.orphans = grants.without_account();
     for row in next() {
         let (role, host) = (field(&row, 2), field(&row, 3));
         let quoted = if host.is_empty() { name(&role) } else { quote::account(&role, &host) };

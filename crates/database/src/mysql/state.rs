@@ -19,6 +19,8 @@ pub(crate) struct State {
     /// Those into which a restore was cut off.
     pub(super) half: BTreeSet<String>,
     pub(super) accounts: IndexMap<Account, Login>,
+    /// Grants of accounts that are not there, by what they are. They count all the same, for whoever of that name comes from such a host.
+    pub(super) orphans: IndexMap<Account, BTreeSet<String>>,
     /// Managed logins, from the ledger.
     pub(crate) recorded: IndexMap<Account, Recorded>,
     /// Data files, from the ledger.
@@ -66,6 +68,15 @@ pub(super) struct Login {
 impl State {
     pub(crate) fn applied(&self) -> Vec<AppliedData> {
         self.loads.iter().filter(|load| load.state == "done").map(|load| load.applied.clone()).collect()
+    }
+}
+
+impl State {
+    /// Grants without an account that bear the name of a managed login.
+    pub(super) fn managed_orphans(&self) -> impl Iterator<Item = (&Account, String)> {
+        let is_managed = |name: &String| self.recorded.keys().any(|(login, _)| login == name);
+        let orphans = self.orphans.iter().filter(move |((login, _), _)| is_managed(login));
+        orphans.map(|(account, what)| (account, what.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
     }
 }
 

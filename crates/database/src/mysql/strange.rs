@@ -32,6 +32,10 @@ impl State {
                 None => self.unmanaged(account, content, &mut strange),
             }
         }
+        strange.extend(self.managed_orphans().map(|(account, what)| {
+            let what = format!("{what} (an account of that host is not there)");
+            Strange::GrantByHand { to: shown(&account.0, &account.1), what }
+        }));
         for load in self.loads.iter().filter(|load| load.state == "part") {
             let (database, path) = (load.applied.database.clone(), load.applied.path.clone());
             strange.push(Strange::DataHalfApplied { database, path, statements: load.statements });

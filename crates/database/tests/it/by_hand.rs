@@ -1,6 +1,6 @@
-//! What people and logins do to a PostgreSQL server themselves: told, and undone, and of no use against the administrator.
+//! What people and logins do to a server themselves: told, and undone, and of no use against the administrator.
 
-use crate::servers::{Kind, turn};
+use crate::servers::{Kind, SPEAK_MYSQL, turn};
 use crate::world::{ask, content, converge, data, denied, look, password_of, role};
 use database::{Connection, Error, Server, query};
 use model::database::GrantLevel::{Owner, ReadOnly, ReadWrite};
@@ -231,4 +231,30 @@ async fn what_an_owner_planted_comes_to_no_rights_when_it_is_restored() {
     let restored = database::restore(programs.as_deref(), &access, &copy, "teams", "again").await.unwrap();
     assert_eq!(restored.differences, []);
     assert_eq!(superusers(&server).await, Vec::<String>::new());
+}
+
+/// A line of `mysql.db` counts for everybody of its name who comes from its host, whether there is such an account or not.
+#[tokio::test]
+async fn grants_of_an_account_that_is_not_there_are_told_and_taken_away() {
+    for kind in SPEAK_MYSQL {
+        let Some(server) = turn(kind).await else { continue };
+        let folder = tempfile::tempdir().unwrap();
+        let mut wanted = content(&server, &["teams", "other"]);
+        role(&mut wanted, "bi", &[("teams", ReadOnly)]);
+        let mut administrator = Server::new(server.administrator());
+        converge(&mut administrator, &wanted, folder.path()).await.unwrap();
+        let plant = "INSERT INTO mysql.db (Host, Db, User, Select_priv, Delete_priv) VALUES ('10.9.8.7', 'other', 'bi', 'Y', 'Y'); FLUSH PRIVILEGES";
+        for statement in plant.split("; ") {
+            server.sql(None, statement).await;
+        }
+        let observed = database::observe(&mut administrator, &wanted).await.unwrap();
+        let told = told(&observed, &wanted);
+        assert!(told.contains("bi@10.9.8.7 was given DELETE, SELECT on other"), "{told}");
+        converge(&mut administrator, &wanted, folder.path()).await.unwrap();
+        assert_eq!(server.sql(None, "SELECT 1 FROM mysql.db WHERE Host = '10.9.8.7'").await.len(), 0);
+        let (observed, changes) = look(&mut administrator, &wanted).await;
+        assert!(!self::told(&observed, &wanted).contains("by hand") && changes.is_empty(), "{changes:?}");
+        assert!(ask(&server, "bi", "teams", "SELECT 1").await.is_ok(), "the login is let in as before");
+        administrator.close().await;
+    }
 }
