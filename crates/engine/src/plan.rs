@@ -216,7 +216,9 @@ fn consequence(action: Action, spec: &NodeSpec) -> Consequence {
         }
         (Action::Delete, NodeSpec::Secret(SecretSpec::Generated { recipe, .. })) => match recipe {
             SecretRecipe::Password { .. } => Consequence::None,
-            SecretRecipe::Key { .. } | SecretRecipe::Ed25519 | SecretRecipe::Rsa { .. } => Consequence::DataLoss,
+            SecretRecipe::Key { .. } | SecretRecipe::Ed25519 | SecretRecipe::EcdsaP256 | SecretRecipe::Rsa { .. } => {
+                Consequence::DataLoss
+            }
         },
         _ => Consequence::None,
     }

@@ -12,6 +12,9 @@ pub struct SshServerSpec {
     pub port: PortId,
     /// The `Secret` node (ed25519) of its host key.
     pub host_key: NodeId,
+    /// `Secret` nodes of host keys of other kinds, for clients that cannot check that one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_host_keys: Vec<NodeId>,
     /// Who may log in, by name.
     pub accounts: IndexMap<String, SshAccount>,
     /// Client addresses that may connect, as CIDR blocks; empty means every local one.

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use model::Secret;
@@ -19,7 +19,7 @@ pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]);
 pub struct GeneratedSecret {
     /// The secret itself; of a key pair the private key as PKCS#8 PEM.
     pub value: Secret,
-    /// The public half: OpenSSH form for ed25519, SPKI PEM for RSA.
+    /// The public half: OpenSSH form for ed25519 and ECDSA, SPKI PEM for RSA.
     pub public: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub enum GenerateError {
     NotRandom,
 }
 
-/// Makes a secret. Everything but RSA keys comes from `random` alone; RSA primes are searched by
+/// Makes a secret. Everything but RSA and ECDSA keys comes from `random` alone; those are searched by
 /// the cryptographic library with its own generator.
 ///
 /// # Errors
@@ -60,6 +60,7 @@ pub fn generate(recipe: &SecretRecipe, random: Random<'_>) -> Result<GeneratedSe
             Ok(GeneratedSecret { value: Secret::new(encode(&key, *encoding)), public: None })
         }
         SecretRecipe::Ed25519 => ed25519(random),
+        SecretRecipe::EcdsaP256 => ecdsa(),
         SecretRecipe::Rsa { bits } => rsa(*bits),
     }
 }
@@ -69,20 +70,30 @@ pub fn generate(recipe: &SecretRecipe, random: Random<'_>) -> Result<GeneratedSe
 /// # Errors
 /// When the secret is no private key of that kind.
 pub fn public_half(recipe: &SecretRecipe, value: &Secret) -> Result<Option<String>, GenerateError> {
-    if !matches!(recipe, SecretRecipe::Ed25519 | SecretRecipe::Rsa { .. }) {
-        return Ok(None);
-    }
+    let public = match recipe {
+        SecretRecipe::Password { .. } | SecretRecipe::Key { .. } => return Ok(None),
+        SecretRecipe::Ed25519 => {
+            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der_of(value)?);
+            openssh(&ed25519_fields(&pair.map_err(|_| GenerateError::KeyPair)?))?
+        }
+        SecretRecipe::EcdsaP256 => {
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der_of(value)?);
+            openssh(&ecdsa_fields(&pair.map_err(|_| GenerateError::KeyPair)?))?
+        }
+        SecretRecipe::Rsa { .. } => {
+            let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(&der_of(value)?).map_err(|_| GenerateError::KeyPair)?;
+            let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| GenerateError::KeyPair)?;
+            pem("PUBLIC KEY", public.as_ref())
+        }
+    };
+    Ok(Some(public))
+}
+
+/// What a private key's PEM holds.
+fn der_of(value: &Secret) -> Result<Zeroizing<Vec<u8>>, GenerateError> {
     let base64: Zeroizing<String> =
         Zeroizing::new(value.expose().lines().filter(|line| !line.starts_with('-')).map(str::trim).collect());
-    let der = Zeroizing::new(STANDARD.decode(base64.as_bytes()).map_err(|_| GenerateError::KeyPair)?);
-    if *recipe == SecretRecipe::Ed25519 {
-        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| GenerateError::KeyPair)?;
-        openssh(&pair).map(Some)
-    } else {
-        let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(&der).map_err(|_| GenerateError::KeyPair)?;
-        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| GenerateError::KeyPair)?;
-        Ok(Some(pem("PUBLIC KEY", public.as_ref())))
-    }
+    STANDARD.decode(base64.as_bytes()).map(Zeroizing::new).map_err(|_| GenerateError::KeyPair)
 }
 
 /// Writes bytes in an encoding.
@@ -138,17 +149,40 @@ fn ed25519(random: Random<'_>) -> Result<GeneratedSecret, GenerateError> {
     random(&mut *seed);
     let pair = Ed25519KeyPair::from_seed_unchecked(&*seed).map_err(|_| GenerateError::KeyPair)?;
     let private: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| GenerateError::KeyPair)?;
-    Ok(GeneratedSecret { value: Secret::new(pem("PRIVATE KEY", private.as_ref())), public: Some(openssh(&pair)?) })
+    Ok(GeneratedSecret {
+        value: Secret::new(pem("PRIVATE KEY", private.as_ref())),
+        public: Some(openssh(&ed25519_fields(&pair))?),
+    })
 }
 
-/// The public half in OpenSSH form.
-fn openssh(pair: &Ed25519KeyPair) -> Result<String, GenerateError> {
+fn ecdsa() -> Result<GeneratedSecret, GenerateError> {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(|_| GenerateError::KeyPair)?;
+    let private = pair.to_pkcs8v1().map_err(|_| GenerateError::KeyPair)?;
+    Ok(GeneratedSecret {
+        value: Secret::new(pem("PRIVATE KEY", private.as_ref())),
+        public: Some(openssh(&ecdsa_fields(&pair))?),
+    })
+}
+
+/// RFC 8709, section 4.
+fn ed25519_fields(pair: &Ed25519KeyPair) -> [&[u8]; 2] {
+    [b"ssh-ed25519", pair.public_key().as_ref()]
+}
+
+/// RFC 5656, section 3.1.
+fn ecdsa_fields(pair: &EcdsaKeyPair) -> [&[u8]; 3] {
+    [b"ecdsa-sha2-nistp256", b"nistp256", pair.public_key().as_ref()]
+}
+
+/// The public half in OpenSSH form: the first field is the kind of key.
+fn openssh(fields: &[&[u8]]) -> Result<String, GenerateError> {
     let mut blob = Vec::new();
-    for field in [b"ssh-ed25519".as_slice(), pair.public_key().as_ref()] {
+    for field in fields {
         blob.extend(u32::try_from(field.len()).map_err(|_| GenerateError::KeyPair)?.to_be_bytes());
-        blob.extend(field);
+        blob.extend(*field);
     }
-    Ok(format!("ssh-ed25519 {}", STANDARD.encode(blob)))
+    let kind = fields.first().map(|kind| String::from_utf8_lossy(kind)).unwrap_or_default();
+    Ok(format!("{kind} {}", STANDARD.encode(blob)))
 }
 
 fn rsa(bits: u16) -> Result<GeneratedSecret, GenerateError> {
@@ -240,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_public_half_is_known_from_the_private_one() {
-        for recipe in [SecretRecipe::Ed25519, SecretRecipe::Rsa { bits: 2048 }] {
+        for recipe in [SecretRecipe::Ed25519, SecretRecipe::EcdsaP256, SecretRecipe::Rsa { bits: 2048 }] {
             let made = generate(&recipe, &mut counter()).unwrap();
             assert_eq!(public_half(&recipe, &made.value), Ok(made.public));
             assert!(public_half(&recipe, &Secret::new("no key")).is_err());

@@ -125,7 +125,7 @@ fn kind(graph: &ProcessGraph, secret: &Replaceable) -> &'static str {
         Some(NodeSpec::Secret(SecretSpec::Generated { recipe, .. })) => match recipe {
             SecretRecipe::Password { .. } => "password",
             SecretRecipe::Key { .. } => "key",
-            SecretRecipe::Ed25519 | SecretRecipe::Rsa { .. } => "key pair",
+            SecretRecipe::Ed25519 | SecretRecipe::EcdsaP256 | SecretRecipe::Rsa { .. } => "key pair",
         },
         _ => "secret",
     }

@@ -104,7 +104,8 @@ impl Shop {
 
     fn known_hosts(&self) -> PathBuf {
         let file = self.work().join("known_hosts");
-        std::fs::write(&file, self.output("jump.known-hosts") + "\n").expect("written");
+        let lines = ["jump.known-hosts", "jump.known-hosts-ecdsa"].map(|name| self.output(name) + "\n");
+        std::fs::write(&file, lines.concat()).expect("written");
         file
     }
 
@@ -182,6 +183,9 @@ fn the_stock_client_gets_exactly_what_is_stated() {
     refused(shop.ssh("alice", "alice", &["-N", "-R", "0:127.0.0.1:1"]), "remote port forwarding failed");
     let elsewhere = shop.output("jump.address");
     refused(shop.ssh("alice", "alice", &["-W", &elsewhere]), "administratively prohibited");
+    // A client that cannot check ed25519 knows the bastion too, and gets as far.
+    let old = ["-o", "HostKeyAlgorithms=ecdsa-sha2-nistp256", "-W", &elsewhere];
+    refused(shop.ssh("alice", "alice", &old), "administratively prohibited");
     let mut shell = shop.ssh("alice", "alice", &["-T"]);
     let shell = shell.output().expect("ssh");
     assert!(!shell.status.success(), "{}", String::from_utf8_lossy(&shell.stdout));

@@ -151,6 +151,9 @@ fn how_to_make(recipe: &SecretRecipe) -> String {
         SecretRecipe::Key { bytes, encoding: KeyEncoding::Hex } => format!("what `openssl rand -hex {bytes}` prints."),
         SecretRecipe::Key { bytes, .. } => format!("what `openssl rand -base64 {bytes}` prints."),
         SecretRecipe::Ed25519 => "a private key: `openssl genpkey -algorithm ed25519`.".to_owned(),
+        SecretRecipe::EcdsaP256 => {
+            "a private key: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.".to_owned()
+        }
         SecretRecipe::Rsa { bits } => {
             format!("a private key: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:{bits}`.")
         }

@@ -33,8 +33,11 @@ pub(super) struct Way {
 /// Adds the bastion to the graph.
 pub(super) fn realise(valid: &ValidBastion, cx: &mut LocalContext<'_>) {
     let port = cx.port("ssh", valid.at.key("port"), valid.wish.unwrap_or(PortWish::Preferably(USUAL_PORT)));
-    let host_key = key("host-key", valid, cx);
-    let probe_key = key("probe-key", valid, cx);
+    let host_keys = HostKeys {
+        ed25519: key("host-key", SecretRecipe::Ed25519, valid, cx),
+        ecdsa: key("host-key-ecdsa", SecretRecipe::EcdsaP256, valid, cx),
+    };
+    let probe_key = key("probe-key", SecretRecipe::Ed25519, valid, cx);
     let ways = ways(valid, cx);
     let forwards: Vec<ForwardTarget> = ways
         .iter()
@@ -55,16 +58,28 @@ pub(super) fn realise(valid: &ValidBastion, cx: &mut LocalContext<'_>) {
         THIS_MACHINE.iter().map(|&block| block.to_owned()).chain(said).collect()
     };
     let mut needs: BTreeSet<NodeId> = ways.iter().flat_map(|way| way.needs.clone()).collect();
-    needs.extend([host_key.clone(), probe_key.clone()]);
-    let spec = SshServerSpec { port: port.clone(), host_key: host_key.clone(), accounts, sources };
+    needs.extend([host_keys.ed25519.clone(), host_keys.ecdsa.clone(), probe_key.clone()]);
+    let spec = SshServerSpec {
+        port: port.clone(),
+        host_key: host_keys.ed25519.clone(),
+        further_host_keys: vec![host_keys.ecdsa.clone()],
+        accounts,
+        sources,
+    };
     cx.node("ssh", valid.at.clone(), needs, NodeSpec::SshServer(spec));
-    let known_hosts = known_hosts(valid, &port, &host_key, cx);
-    tell(valid, &port, &host_key, &known_hosts, &ways, cx);
-    promises::bastion(valid, &Door { port, host_key, probe_key, ways: &ways }, cx);
+    let known_hosts = known_hosts(valid, &port, &host_keys, cx);
+    tell(valid, &port, &host_keys.ed25519, &known_hosts, &ways, cx);
+    promises::bastion(valid, &Door { port, host_key: host_keys.ed25519, probe_key, ways: &ways }, cx);
 }
 
-fn key(part: &str, valid: &ValidBastion, cx: &mut LocalContext<'_>) -> NodeId {
-    let spec = SecretSpec::Generated { recipe: SecretRecipe::Ed25519, generation: 1 };
+/// Its host keys. Everybody pins the first; the second is for clients that cannot check it, as JSch 0.1.
+struct HostKeys {
+    ed25519: NodeId,
+    ecdsa: NodeId,
+}
+
+fn key(part: &str, recipe: SecretRecipe, valid: &ValidBastion, cx: &mut LocalContext<'_>) -> NodeId {
+    let spec = SecretSpec::Generated { recipe, generation: 1 };
     cx.secret(part, valid.at.clone(), spec)
 }
 
@@ -97,26 +112,32 @@ fn ways(valid: &ValidBastion, cx: &LocalContext<'_>) -> Vec<Way> {
     ways
 }
 
-/// The line by which clients know the bastion, as a file and for people.
-fn known_hosts(valid: &ValidBastion, port: &PortId, host_key: &NodeId, cx: &mut LocalContext<'_>) -> NodeId {
-    let line = text([
-        Part::Literal("[".to_owned()),
-        Part::Hole(Atom::Loopback),
-        Part::Literal("]:".to_owned()),
-        Part::Hole(Atom::Port(port.clone())),
-        Part::Literal(" ".to_owned()),
-        Part::Hole(Atom::Secret(host_key.clone(), SecretPart::Public)),
-    ]);
-    let needs = needs_of([&line]);
+/// The lines by which clients know the bastion, as a file and for people.
+fn known_hosts(valid: &ValidBastion, port: &PortId, keys: &HostKeys, cx: &mut LocalContext<'_>) -> NodeId {
+    let line = |key: &NodeId| {
+        text([
+            Part::Literal("[".to_owned()),
+            Part::Hole(Atom::Loopback),
+            Part::Literal("]:".to_owned()),
+            Part::Hole(Atom::Port(port.clone())),
+            Part::Literal(" ".to_owned()),
+            Part::Hole(Atom::Secret(key.clone(), SecretPart::Public)),
+        ])
+    };
+    let (usual, other) = (line(&keys.ed25519), line(&keys.ecdsa));
+    let needs = needs_of([&usual, &other]);
+    let lines = [("ed25519", usual.clone()), ("ecdsa", other.clone())];
     let spec = FileSpec {
         name: "known_hosts".to_owned(),
         template_name: "known_hosts".to_owned(),
-        template: "{{ line }}\n".to_owned(),
-        context: IndexMap::from([("line".to_owned(), TemplateValue::Text(line.clone()))]),
+        template: "{{ ed25519 }}\n{{ ecdsa }}\n".to_owned(),
+        context: lines.map(|(kind, line)| (kind.to_owned(), TemplateValue::Text(line))).into(),
         mode: 0o600,
     };
     let about = "the line of `known_hosts` by which clients know it";
-    cx.output(format!("{}.known-hosts", cx.name), about, line);
+    cx.output(format!("{}.known-hosts", cx.name), about, usual);
+    let about = "the same for clients without ed25519, as JSch 0.1";
+    cx.output(format!("{}.known-hosts-ecdsa", cx.name), about, other);
     cx.node("file/known_hosts", valid.at.clone(), needs, NodeSpec::File(spec))
 }
 

@@ -88,7 +88,8 @@ impl Component for SecretComponent {
 
 impl ValidSecret {
     fn is_key_pair(&self) -> bool {
-        matches!(self.0, SecretSpec::Generated { recipe: SecretRecipe::Ed25519 | SecretRecipe::Rsa { .. }, .. })
+        use SecretRecipe::{EcdsaP256, Ed25519, Rsa};
+        matches!(self.0, SecretSpec::Generated { recipe: Ed25519 | EcdsaP256 | Rsa { .. }, .. })
     }
 }
 

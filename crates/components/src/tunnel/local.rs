@@ -107,6 +107,7 @@ fn stand_in(
     let spec = SshServerSpec {
         port: port.clone(),
         host_key: host_key.clone(),
+        further_host_keys: Vec::new(),
         accounts: IndexMap::from([(STAND_IN_ACCOUNT.to_owned(), account)]),
         sources: Vec::new(),
     };

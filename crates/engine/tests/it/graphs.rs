@@ -139,6 +139,7 @@ pub(crate) fn with_bastion(mut graph: ProcessGraph, people: &[&str]) -> ProcessG
     let server = SshServerSpec {
         port: PortId::new("jump/ssh"),
         host_key: id("jump/host-key"),
+        further_host_keys: Vec::new(),
         accounts: people.iter().map(|name| ((*name).to_owned(), account.clone())).collect(),
         sources: Vec::new(),
     };

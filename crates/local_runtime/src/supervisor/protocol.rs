@@ -126,7 +126,7 @@ pub(crate) struct EdgeOrder {
     pub(crate) authority: PathBuf,
 }
 
-/// An SSH server with all holes filled. Holds its host key: never printed, never on disk.
+/// An SSH server with all holes filled. Holds its host keys: never printed, never on disk.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SshServerOrder {
     pub(crate) node: NodeId,
@@ -134,6 +134,7 @@ pub(crate) struct SshServerOrder {
     pub(crate) revision: Digest,
     pub(crate) port: u16,
     pub(crate) host_key: String,
+    pub(crate) further_host_keys: Vec<String>,
     pub(crate) accounts: IndexMap<String, AccountOrder>,
     pub(crate) sources: Vec<String>,
     pub(crate) log: PathBuf,

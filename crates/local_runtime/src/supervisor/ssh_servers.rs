@@ -93,8 +93,9 @@ fn people(count: usize) -> String {
 
 fn config(order: &SshServerOrder) -> Result<ServerConfig, ssh::SshError> {
     let loopback = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let host_key = PrivateKey::from_text(&Secret::new(order.host_key.as_str()), None, "the host key")?;
-    let mut config = ServerConfig::new(loopback(order.port), host_key);
+    let host_key = |text: &String| PrivateKey::from_text(&Secret::new(text.as_str()), None, "a host key");
+    let mut config = ServerConfig::new(loopback(order.port), host_key(&order.host_key)?);
+    config.further_host_keys = order.further_host_keys.iter().map(host_key).collect::<Result<_, _>>()?;
     for (name, account) in &order.accounts {
         let forwards = account.forwards.iter().map(|to| Forward {
             name: to.name.clone(),

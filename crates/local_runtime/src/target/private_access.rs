@@ -21,12 +21,14 @@ use std::time::Duration;
 pub(super) async fn ssh_server(target: &LocalTarget, job: Job<'_>, spec: &SshServerSpec) -> Result<Outcome, Fault> {
     let node = &job.step.node;
     let accounts = spec.accounts.iter().map(|(name, said)| Ok((name.clone(), account(target, job, said)?)));
+    let further = spec.further_host_keys.iter().map(|key| private_key(target, job, key));
     let mut order = SshServerOrder {
         node: node.clone(),
         component: job.step.component.clone(),
         revision: Digest::of_bytes(b""),
         port: number(job.ports, &spec.port)?,
         host_key: private_key(target, job, &spec.host_key)?,
+        further_host_keys: further.collect::<Result<_, Fault>>()?,
         accounts: accounts.collect::<Result<_, Fault>>()?,
         sources: spec.sources.clone(),
         log: target.home.log(node, ""),

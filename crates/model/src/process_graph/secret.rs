@@ -40,6 +40,8 @@ pub enum SecretRecipe {
     },
     /// An ed25519 key pair: PKCS#8 PEM, public half in OpenSSH form.
     Ed25519,
+    /// An ECDSA key pair on the curve P-256: PKCS#8 PEM, public half in OpenSSH form.
+    EcdsaP256,
     /// An RSA key pair of 2048, 3072 or 4096 bits: PKCS#8 PEM, public half in SPKI PEM.
     Rsa {
         /// The modulus' length.

@@ -14,6 +14,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Its host key.
     pub host_key: PrivateKey,
+    /// Keys of other kinds, for clients that cannot check that one.
+    pub further_host_keys: Vec<PrivateKey>,
     /// Who may log in, by name.
     pub accounts: BTreeMap<String, Account>,
     /// From where one may connect; empty means from everywhere that reaches the address.
@@ -100,6 +102,7 @@ impl ServerConfig {
         Self {
             listen,
             host_key,
+            further_host_keys: Vec::new(),
             accounts: BTreeMap::new(),
             sources: Vec::new(),
             banner: None,

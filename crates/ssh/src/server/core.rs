@@ -229,7 +229,7 @@ fn russh_config(config: &ServerConfig) -> russh::server::Config {
         // A key of 256 bits is not guessed; the pause only keeps refused clients from turning in circles.
         auth_rejection_time: Duration::from_millis(100),
         auth_rejection_time_initial: Some(Duration::ZERO),
-        keys: vec![(*config.host_key.0).clone()],
+        keys: [&config.host_key].into_iter().chain(&config.further_host_keys).map(|key| (*key.0).clone()).collect(),
         limits: settings::limits(),
         window_size: settings::WINDOW,
         maximum_packet_size: settings::PACKET,

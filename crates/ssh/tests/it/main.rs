@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod hostile;
+mod jsch;
 mod namespaces;
 mod own_client;
 mod sshd;

@@ -74,6 +74,13 @@ fn key_pairs_are_read_by_openssl_and_ssh() {
     if let Some(text) = asked("ssh-keygen", &["-l", "-f", "-"], &pair.public.unwrap()) {
         assert!(text.starts_with("256 SHA256:") && text.ends_with("(ED25519)"), "{text}");
     }
+    let pair = generate(&SecretRecipe::EcdsaP256, &mut random).unwrap();
+    if let Some(text) = asked("openssl", &["pkey", "-noout", "-text"], pair.value.expose()) {
+        assert!(text.contains("NIST CURVE: P-256"), "{text}");
+    }
+    if let Some(text) = asked("ssh-keygen", &["-l", "-f", "-"], &pair.public.unwrap()) {
+        assert!(text.starts_with("256 SHA256:") && text.ends_with("(ECDSA)"), "{text}");
+    }
     let pair = generate(&SecretRecipe::Rsa { bits: 2048 }, &mut random).unwrap();
     if let Some(public) = asked("openssl", &["pkey", "-pubout"], pair.value.expose()) {
         assert_eq!(public, pair.public.unwrap().trim_end());
