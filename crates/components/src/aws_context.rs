@@ -343,13 +343,20 @@ impl AwsContext<'_> {
     /// Adds the place of the password of a login. It goes with the login: nothing else needs it.
     pub fn password(&mut self, part: &str, origin: &ManifestPath, about: String, node: &NodeId, spec: &SecretSpec) {
         let place = self.secret(part, origin, about, node, spec);
-        self.set(&place, "DeletionPolicy", Value::text("Delete"));
-        self.set(&place, "UpdateReplacePolicy", Value::text("Delete"));
+        self.goes_with_its_stack(&place);
     }
 
-    /// Adds the place of a file with secrets in it: a secret itself, rendered when their values are known.
+    /// Adds the place of a file with secrets in it: a secret itself, rendered when their values are known. It goes with who reads it:
+    /// it is rendered anew from what is kept elsewhere.
     pub fn sealed_file(&mut self, part: &str, origin: &ManifestPath, about: String, file: FileSpec) -> Ref<Secret> {
-        self.place(part, origin, about, None, None, SecretContent::File(file))
+        let place = self.place(part, origin, about, None, None, SecretContent::File(file));
+        self.goes_with_its_stack(&place);
+        place
+    }
+
+    fn goes_with_its_stack(&mut self, place: &Ref<Secret>) {
+        self.set(place, "DeletionPolicy", Value::text("Delete"));
+        self.set(place, "UpdateReplacePolicy", Value::text("Delete"));
     }
 
     fn place(

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use compiler::{AwsDeployment, Compilation, Options, compile, export_cloudformation, lower_to_aws, render_templates};
 use manifests::{HEAD, PAGES, SHAPES};
 use model::Findings;
-use model::cfn::{Kind, Layer, SecretContent, SubPart, Value, read};
+use model::cfn::{Kind, Layer, SecretContent, StoredSecret, SubPart, Value, read};
 use model::cfn::{ParameterSource, TemplateSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -335,20 +335,56 @@ fn rights_are_narrow() {
 fn what_is_kept_outlives_its_stack() {
     const KEPT: &[&str] = &["AWS::SecretsManager::Secret", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup"];
     for (_, deployment, _) in shapes() {
-        // The password of a login is worth nothing without it.
+        // The password of a login is worth nothing without it; a file is rendered anew.
         let is_login = |node: &model::NodeId| ["/users/", "/roles/"].iter().any(|part| node.as_str().contains(part));
-        let passwords: BTreeSet<&String> = deployment
+        let is_file = |secret: &StoredSecret| matches!(secret.content, SecretContent::File(_));
+        let worthless: BTreeSet<&String> = deployment
             .secrets
             .iter()
-            .filter(|secret| secret.node.as_ref().is_some_and(is_login))
+            .filter(|secret| is_file(secret) || secret.node.as_ref().is_some_and(is_login))
             .map(|secret| &secret.logical_id)
             .collect();
         for (id, resource) in deployment.graph.resources.iter().filter(|(_, it)| KEPT.contains(&it.kind.as_str())) {
             let [deletion, replacement] =
-                if passwords.contains(id) { ["Delete"; 2] } else { ["RetainExceptOnCreate", "Retain"] };
+                if worthless.contains(id) { ["Delete"; 2] } else { ["RetainExceptOnCreate", "Retain"] };
             for (policy, says) in [("DeletionPolicy", deletion), ("UpdateReplacePolicy", replacement)] {
                 assert_eq!(resource.attributes.get(policy), Some(&Value::text(says)), "{id}");
             }
+        }
+    }
+}
+
+/// An owner's triggers and routines are taken where there is a binary log, over TLS alone, and no statement is written down.
+#[test]
+fn servers_of_the_family_of_mysql_are_told_the_same() {
+    let aurora = ("kind: database\n", "kind: database\n    aurora: true\n");
+    for (replaced, kind) in [
+        (&[][..], "AWS::RDS::DBParameterGroup"),
+        (&[("default: mysql", "default: mariadb")][..], "AWS::RDS::DBParameterGroup"),
+        (&[aurora][..], "AWS::RDS::DBClusterParameterGroup"),
+    ] {
+        let (manifest, files, _) = webapp_manifest(replaced);
+        let (deployment, _) = lower(&manifest, &files);
+        let group = deployment.graph.resources.values().find(|it| it.kind == kind).unwrap();
+        let Kind::Map(parameters) = &group.properties.get("Parameters").unwrap().kind else {
+            panic!("{:?}", group.properties)
+        };
+        let told: Vec<String> = parameters
+            .iter()
+            .map(|(name, value)| match &value.kind {
+                Kind::Text(text) => format!("{name}={text}"),
+                other => format!("{name}={other:?}"),
+            })
+            .collect();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(told.join("\n"), @r"
+            general_log=0
+            local_infile=0
+            log_bin_trust_function_creators=1
+            require_secure_transport=1
+            slow_query_log=0
+            tls_version=TLSv1.2,TLSv1.3
+            ");
         }
     }
 }
