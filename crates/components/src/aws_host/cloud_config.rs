@@ -18,6 +18,8 @@ const LARGEST_FILLED: usize = 16 << 10;
 const LONGEST_NAME: usize = 120;
 /// Whom the service runs as.
 const USER: &str = "landfall";
+/// Where the programs of a host are. Nothing else is known to have no line with a meaning behind `#`.
+const PROGRAMS: &str = "/usr/local/lib/landfall/";
 /// Smaller files gain nothing.
 const WORTH_COMPRESSING: usize = 1 << 9;
 
@@ -52,7 +54,7 @@ pub(crate) enum Content {
 /// The programs of every host, and the one that brings a source folder when there is one.
 pub(crate) fn programs(set_up: &str, has_source: bool) -> Vec<HostFile> {
     let program = |name: &str, mode: u32, text: &str| HostFile {
-        path: format!("/usr/local/lib/landfall/{name}"),
+        path: format!("{PROGRAMS}{name}"),
         mode,
         content: Content::Kept(text.to_owned()),
     };
@@ -110,7 +112,8 @@ fn written(about: &str, files: &[HostFile], people: &[HostUser], compressed: &[&
         };
         match &file.content {
             Content::Kept(text) if compressed.contains(&file.path.as_str()) => {
-                content(Some("gz+b64"), STANDARD.encode(gzip(text)));
+                let text = if file.path.starts_with(PROGRAMS) { without_remarks(text) } else { text.clone() };
+                content(Some("gz+b64"), STANDARD.encode(gzip(&text)));
             }
             Content::Kept(text) if text.contains("${") || text.contains('\r') => {
                 content(Some("b64"), STANDARD.encode(text));
@@ -154,6 +157,12 @@ fn written(about: &str, files: &[HostFile], people: &[HostUser], compressed: &[&
         "#cloud-config\n# {about}\n# There is no secret in here: the host asks for its secrets with its own role.\n{}",
         write(&tree)
     )
+}
+
+/// A program that nobody reads in the user data needs no remarks there: each byte counts.
+fn without_remarks(program: &str) -> String {
+    let is_remark = |line: &&str| line.trim_start().starts_with('#') && !line.starts_with("#!");
+    program.split_inclusive('\n').filter(|line| !is_remark(line)).collect()
 }
 
 /// The same bytes for the same text: no name, no time.

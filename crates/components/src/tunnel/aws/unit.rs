@@ -66,6 +66,10 @@ pub(super) fn files(tunnel: &Tunnel<'_>, group: &str, logs: &Ref<LogGroup>, seal
             mode: 0o755,
             ..plain("/usr/local/lib/landfall/probe", include_str!("../../aws_host/host/probe.sh").to_owned())
         },
+        HostFile {
+            mode: 0o755,
+            ..plain("/usr/local/lib/landfall/dial", include_str!("../../aws_host/host/dial.sh").to_owned())
+        },
         plain("/usr/local/lib/landfall/query.py", include_str!("../../aws_host/host/query.py").to_owned()),
     ];
     all.extend(authorities.ok());
@@ -79,7 +83,8 @@ fn known_hosts(server: &ValidPeer) -> String {
     if *port == 22 { format!("{host} {host_key}\n") } else { format!("[{host}]:{port} {host_key}\n") }
 }
 
-/// The SSH client. It ends when it has no forward or hears nothing, and systemd starts it again: a process that is there is a tunnel.
+/// The SSH client. It ends when it has no forward or hears nothing, and systemd starts it again: a process
+/// that is there is a tunnel. While it is not let in at all it waits longer and longer.
 fn unit_of(tunnel: &Tunnel<'_>) -> String {
     let Tunnel { about, server, listen, keep_alive_seconds, .. } = *tunnel;
     let options: String = [
@@ -110,7 +115,7 @@ fn unit_of(tunnel: &Tunnel<'_>) -> String {
         "[Unit]\nDescription={about}\nWants=network-online.target\nAfter=network-online.target {secrets}\nRequires={secrets}\n\
          StartLimitIntervalSec=0\n\n\
          [Service]\nUser=landfall\nGroup=landfall\nLoadCredential=key:{KEY}\nEnvironmentFile=/etc/landfall/host.env\n\
-         ExecStart=/usr/bin/ssh -N -T -F /dev/null{options} -o ServerAliveInterval={keep_alive_seconds} -p {port} \
+         ExecStart=/usr/local/lib/landfall/dial -N -T -F /dev/null{options} -o ServerAliveInterval={keep_alive_seconds} -p {port} \
          -R 127.0.0.1:{listen}:${{END}} -L 127.0.0.1:{BACK}:127.0.0.1:{listen} {account}\n\
          Restart=always\nRestartSec=5\nTimeoutStopSec=10\n{HARDENING}{NO_ROLE}\n[Install]\nWantedBy=multi-user.target\n",
         about = sentence(about),
