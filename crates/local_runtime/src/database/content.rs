@@ -46,6 +46,12 @@ async fn make(
 ) -> Result<(usize, Vec<String>), Fault> {
     let looking = format!("looking at what {} holds", spec.server);
     let observed = database::observe(server, &spec.content).await.map_err(|error| refused(error, &looking))?;
+    // Nobody is let in to half of what was.
+    let strange = observed.strange(&spec.content);
+    let is_half = |it: &&Strange| matches!(it, Strange::HalfRestored { database } if spec.content.databases.contains_key(database));
+    if let Some(half) = strange.iter().find(is_half) {
+        return Err(Fault::new(FaultKind::NeedsPerson, looking, half.to_string()));
+    }
     let passwords = passwords(target, spec)?;
     let changes = database::difference(&spec.content, &observed, &passwords)
         .map_err(|error| error.into_fault(format!("comparing what {} holds with the manifest", spec.server)))?;
@@ -65,7 +71,6 @@ async fn make(
     };
     let applied = database::apply(server, &changes, given, &mut progress).await;
     applied.map_err(|error| error.into_fault(format!("changing what {} holds ({doing})", spec.server)))?;
-    let strange = observed.strange(&spec.content);
     let stale = strange.iter().filter(|it| matches!(it, Strange::DataChanged { .. })).map(ToString::to_string);
     Ok((total, stale.collect()))
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use super::notes::{ALL, Kind, Notes};
+use super::notes::{ALL, Kind, Notes, words};
 use crate::support::{eventually, signal};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -63,6 +63,13 @@ fn a_restore_that_is_cut_off_is_told_and_begun_anew() {
         assert!(is_there(&notes));
         let drift = notes.run(&["drift"], 3);
         assert!(drift.contains("database notes_cut is half restored"), "{drift}");
+        // Nobody is let in to half of it.
+        notes.edit("databases: { notes:", "databases: { notes_cut: {}, notes:");
+        notes.edit("grants: read-only", "database: notes, grants: read-only");
+        let up = notes.machine.run(&["up"]);
+        assert!(up.code != Some(0) && words(&up).contains("database notes_cut is half restored"), "{up:?}");
+        notes.edit("databases: { notes_cut: {}, notes:", "databases: { notes:");
+        notes.run(&["up"], 0);
         // The tool of the one that was killed is still at work in it.
         let again = notes.run(&["restore", &backup, "--into", "notes_cut"], 0);
         assert!(again.contains("what a restore that was cut off had left there was removed first"), "{again}");
