@@ -157,12 +157,31 @@ struct Given {
     folder: PathBuf,
 }
 
+/// How the folders begin; the number of the process follows.
+const FOLDER: &str = "landfall-tool-";
+
+/// Removes what processes that were killed have left, with the passwords in it, where the system says who lives.
+fn sweep() {
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.split('-').next()?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
+            // Another user's stays.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 impl Given {
     fn new(access: &Access) -> Result<Self> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("landfall-tool-{}-{number}", std::process::id()));
+        sweep();
+        let folder = std::env::temp_dir().join(format!("{FOLDER}{}-{number}", std::process::id()));
         super::create_private(&folder)?;
         let given = Self { folder };
         if let Tls::VerifyFull { authority_pem } = &access.tls {
@@ -256,5 +275,24 @@ impl Given {
 impl Drop for Given {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_away_and_what_a_living_one_uses_stays() {
+        // No system gives a process so high a number.
+        let [dead, living] = [u32::MAX, std::process::id()].map(|process| {
+            let folder = std::env::temp_dir().join(format!("{FOLDER}{process}-of-test"));
+            fs::create_dir_all(&folder).unwrap();
+            folder
+        });
+        sweep();
+        assert!(living.exists());
+        assert_eq!(dead.exists(), !Path::new("/proc/self").exists());
+        fs::remove_dir(&living).unwrap();
     }
 }
