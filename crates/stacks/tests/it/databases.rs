@@ -33,7 +33,11 @@ async fn a_database_is_filled_before_anything_works_with_it() {
     assert!(hand.notices().iter().any(|one| format!("{one:?}").contains("was not compared")));
 
     // What somebody made by hand goes by the next run.
-    hand.account.with(|machine| machine.logins.values_mut().for_each(|logins| drop(logins.insert("eve".to_owned()))));
+    hand.account.with(|machine| {
+        for logins in machine.logins.values_mut() {
+            logins.insert("eve".to_owned());
+        }
+    });
     assert_eq!(good(hand.up().await).databases, ["db: role app", "db: role alice", "db: drop login eve"]);
     assert_eq!(good(hand.up().await).databases, Vec::<String>::new());
 

@@ -16,6 +16,7 @@ components:
   db:
     kind: database
     engine: ENGINE
+    port: any                    # tests side by side are different users, who know nothing of each other's ports
     databases: { notes: { data: [ { sql: notes.sql } ] } }
     people: { admin: owner }
     backups: { keep: 2 }
